@@ -1,0 +1,1 @@
+"""Shared machinery: random numbers, threads, devices, validation, progress."""

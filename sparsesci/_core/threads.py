@@ -1,0 +1,176 @@
+"""The one scheduler of the package: kernels are serial over a range, threads are ours.
+
+Kernels release the GIL and work on ``(..., start, stop)``; the functions here cut a range into chunks and run them on
+a persistent pool of Python threads. Which chunks there are depends on the size of the problem only, never on the
+number of threads, so results are bit-identical for every ``n_jobs``.
+"""
+
+import itertools
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import joblib
+
+_lock = threading.Lock()
+_local = threading.local()
+_pool = None
+_pool_size = 0
+
+
+def effective_n_jobs(n_jobs=None):
+    """Return the number of threads that ``n_jobs`` means, as in joblib.
+
+    None is 1 unless a ``joblib.parallel_config`` says otherwise, -1 is all cores.
+    """
+    if n_jobs is not None and (isinstance(n_jobs, bool) or not hasattr(n_jobs, "__index__")):
+        raise TypeError(f"n_jobs must be an int or None; got {n_jobs!r}")
+    if n_jobs == 0:
+        raise ValueError("n_jobs must not be 0; None means 1 and -1 means all cores")
+    return joblib.effective_n_jobs(n_jobs)
+
+
+def _reset_after_fork():
+    """Forget the parent's threads: they do not exist in a forked child."""
+    global _lock, _local, _pool, _pool_size
+    _lock = threading.Lock()
+    _local = threading.local()
+    _pool = None
+    _pool_size = 0
+    _blas.reset_after_fork()
+
+
+def _get_pool(size):
+    global _pool, _pool_size
+    with _lock:
+        if _pool_size < size:
+            # The old pool is dropped, not shut down: its running chunks finish and its threads then end by themselves.
+            _pool = ThreadPoolExecutor(max_workers=size, thread_name_prefix="sparsesci")
+            _pool_size = size
+        return _pool
+
+
+def run_chunks(task, n_chunks, n_jobs=None):
+    """Call ``task(i)`` once for every i in range(n_chunks), on up to ``n_jobs`` threads.
+
+    The calling thread takes part. A call from inside a task runs inline. The first exception stops the hand-out of
+    further chunks and is raised once every running chunk has ended, so that no thread still writes when the caller
+    goes on; KeyboardInterrupt likewise.
+
+    Parameters
+    ----------
+    task : callable
+        Takes the number of the chunk. Must be safe to run for different chunks at once.
+    n_chunks : int
+    n_jobs : int or None
+        Number of threads, in joblib's meaning.
+    """
+    n_threads = min(effective_n_jobs(n_jobs), n_chunks)
+    if n_threads <= 1 or getattr(_local, "inside", False):
+        for i in range(n_chunks):
+            task(i)
+        return
+    numbers = itertools.count()
+    errors = []
+
+    def work():
+        _local.inside = True
+        try:
+            while not errors:
+                i = next(numbers)  # atomic under the GIL
+                if i >= n_chunks:
+                    break
+                task(i)
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            _local.inside = False
+
+    helpers = []
+    try:
+        pool = _get_pool(n_threads - 1)
+        for _ in range(n_threads - 1):
+            helpers.append(pool.submit(work))
+        work()
+    except BaseException as error:
+        errors.append(error)
+    for helper in helpers:
+        _wait(helper, errors)
+    if errors:
+        raise errors[0]
+
+
+def _wait(helper, errors):
+    """Wait for a helper that has begun; an interrupt meanwhile stops the rest but does not cut the wait short."""
+    while not (helper.cancel() or helper.done()):
+        try:
+            helper.result()
+        except BaseException as error:
+            errors.append(error)
+
+
+def run_ranges(task, n, chunk, n_jobs=None):
+    """Call ``task(start, stop)`` on consecutive pieces of range(n) of ``chunk`` elements (the last may be shorter)."""
+    n_chunks = -(-n // chunk)
+    run_chunks(lambda i: task(i * chunk, min(n, (i + 1) * chunk)), n_chunks, n_jobs)
+
+
+class _BlasLimit:
+    """Counts the users of single-threaded BLAS, so that concurrent ones do not undo each other's limit."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._users = 0
+        self._controller = None
+        self._limit = None
+
+    def acquire(self):
+        with self._lock:
+            if self._users == 0:
+                self._limit = self._get_controller().limit(limits=1, user_api="blas")
+            self._users += 1
+
+    def release(self):
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                self._limit.restore_original_limits()
+                self._limit = None
+
+    def _get_controller(self):
+        if self._controller is None:
+            # SciPy brings a BLAS of its own: load it before the libraries are listed.
+            import scipy.linalg  # noqa: F401
+            from threadpoolctl import ThreadpoolController
+
+            self._controller = ThreadpoolController()
+        return self._controller
+
+    def reset_after_fork(self):
+        self._lock = threading.Lock()
+        self._users = 0
+        if self._limit is not None:
+            self._limit.restore_original_limits()
+            self._limit = None
+
+
+_blas = _BlasLimit()
+
+
+@contextmanager
+def single_threaded_blas():
+    """Hold BLAS and LAPACK to one thread in this process while the block runs.
+
+    Used around our own threads, where two pools would fight for the cores, and around factorisations whose bits must
+    not depend on the number of threads. Blocks may nest and overlap in time between Python threads.
+    """
+    _blas.acquire()
+    try:
+        yield
+    finally:
+        _blas.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reset_after_fork)
