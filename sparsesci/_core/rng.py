@@ -205,7 +205,8 @@ def _fill_normal(key, stream, first, out, start, stop):
 
 
 @njit(nogil=True, cache=True)
-def _fill_sign(key, stream, first, out, start, stop):
+def fill_signs(key, stream, first, out, start, stop):
+    """Write draws ``first + start`` ... ``first + stop - 1`` of ``sign`` to out[start:stop], as +1 and -1."""
     i = start
     while i < stop:
         counter = first + uint64(i)
@@ -246,7 +247,7 @@ def normals(key, stream, size, *, first=0, n_jobs=None):
 
 def signs(key, stream, size, *, first=0, n_jobs=None, dtype=np.int8):
     """Return draws ``first`` ... ``first + size - 1`` of ``sign(key, stream, .)`` as ``dtype`` (size,)."""
-    return _fill(_fill_sign, key, stream, first, size, dtype, n_jobs)
+    return _fill(fill_signs, key, stream, first, size, dtype, n_jobs)
 
 
 def indices(key, stream, size, bound, *, first=0, n_jobs=None):

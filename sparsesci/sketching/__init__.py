@@ -1,0 +1,19 @@
+"""Sketching: random linear summaries of tall matrices, and least squares by them."""
+
+from sparsesci._core.exceptions import SketchWarning
+from sparsesci.sketching._fwht import fwht
+from sparsesci.sketching._gaussian import GaussianSketch
+from sparsesci.sketching._operators import make_sketch, sketch
+from sparsesci.sketching._sparse_sign import CountSketch, SparseSignSketch
+from sparsesci.sketching._srht import SRHTSketch
+
+__all__ = [
+    "CountSketch",
+    "GaussianSketch",
+    "SRHTSketch",
+    "SketchWarning",
+    "SparseSignSketch",
+    "fwht",
+    "make_sketch",
+    "sketch",
+]
