@@ -1,5 +1,7 @@
 """Taking arrays in: dtype and layout for kernels, without silent copies of large inputs."""
 
+import re
+
 import numpy as np
 import scipy.sparse
 from sklearn.utils import check_array
@@ -30,20 +32,23 @@ def check_rows(A, *, name="A", allow_complex=False, allow_vector=False, check_fi
     ValueError, TypeError
         As scikit-learn's ``check_array``; TypeError for complex data where they are not defined.
     """
+    try:
+        return _check_rows(A, name, allow_complex, allow_vector, check_finite)
+    except (TypeError, ValueError) as error:
+        if re.search(rf"\b{re.escape(name)}\b", str(error)):
+            raise
+        # Most messages of NumPy and scikit-learn do not say which array they are about.
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name} cannot be used: {error}") from error
+
+
+def _check_rows(A, name, allow_complex, allow_vector, check_finite):
     if allow_vector and not scipy.sparse.issparse(A) and np.ndim(A) == 1:
         A = np.asarray(A).reshape(-1, 1)
     if _is_complex(A):
         if not allow_complex:
             raise TypeError(f"{name} must be real; complex data are not supported")
-        dtype = (np.complex128, np.complex64)
-        array = np.asarray(A)
-        if array.ndim != 2:
-            raise ValueError(f"{name} must be 2-d; got {array.ndim} dimension(s)")
-        if array.size == 0:
-            raise ValueError(f"{name} must not be empty; got shape {array.shape}")
-        if check_finite and not np.isfinite(array).all():
-            raise ValueError(f"Input {name} contains NaN or infinity.")
-        return array if array.dtype in dtype else array.astype(np.complex128)
+        return _check_complex(A, name, check_finite)
     return check_array(
         A,
         accept_sparse="csr",
@@ -51,6 +56,17 @@ def check_rows(A, *, name="A", allow_complex=False, allow_vector=False, check_fi
         ensure_all_finite=check_finite,
         input_name=name,
     )
+
+
+def _check_complex(A, name, check_finite):
+    array = np.asarray(A)
+    if array.ndim != 2:
+        raise ValueError(f"{name} must be 2-d; got {array.ndim} dimension(s)")
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty; got shape {array.shape}")
+    if check_finite and not np.isfinite(array).all():
+        raise ValueError(f"Input {name} contains NaN or infinity.")
+    return array if array.dtype in (np.complex128, np.complex64) else array.astype(np.complex128)
 
 
 def _is_complex(A):

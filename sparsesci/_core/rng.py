@@ -25,6 +25,7 @@ _TWO_POW_MINUS_53 = 1.0 / 9007199254740992.0
 _TWO_POW_MINUS_40 = 1.0 / 1099511627776.0
 _NORMAL_TABLE = np.load(Path(__file__).with_name("normal_table.npy"))
 _FILL_CHUNK = 1 << 16
+_WORDS = 1024
 
 
 def key_from_random_state(random_state):
@@ -58,22 +59,29 @@ def key_from_random_state(random_state):
     return np.uint64(low) | (np.uint64(high) << np.uint64(32))
 
 
+# Inlined before typing, with 64-bit arithmetic and masks throughout: loops over counters then become vector code.
+@njit(inline="always")
+def _philox_rounds(c0, c1, c2, c3, k0, k1):
+    mask, shift = uint64(0xFFFFFFFF), uint64(32)
+    c0, c1, c2, c3 = uint64(c0) & mask, uint64(c1) & mask, uint64(c2) & mask, uint64(c3) & mask
+    k0, k1 = uint64(k0) & mask, uint64(k1) & mask
+    for _ in range(10):
+        product_0 = uint64(_MULTIPLIER_0) * c0
+        product_1 = uint64(_MULTIPLIER_1) * c2
+        c0 = (product_1 >> shift) ^ c1 ^ k0
+        c1 = product_1 & mask
+        c2 = (product_0 >> shift) ^ c3 ^ k1
+        c3 = product_0 & mask
+        k0 = (k0 + uint64(_WEYL_0)) & mask
+        k1 = (k1 + uint64(_WEYL_1)) & mask
+    return c0, c1, c2, c3
+
+
 @njit(cache=True)
 def philox4x32(c0, c1, c2, c3, k0, k1):
     """Return the four 32-bit words of Philox4x32-10 for counter (c0, c1, c2, c3) and key (k0, k1)."""
-    c0, c1, c2, c3 = uint32(c0), uint32(c1), uint32(c2), uint32(c3)
-    k0, k1 = uint32(k0), uint32(k1)
-    for _ in range(10):
-        # The casts matter: Numba promotes 32-bit unsigned arithmetic to 64 bits.
-        product_0 = uint64(_MULTIPLIER_0) * uint64(c0)
-        product_1 = uint64(_MULTIPLIER_1) * uint64(c2)
-        c0 = uint32(uint32(product_1 >> uint64(32)) ^ c1 ^ k0)
-        c1 = uint32(product_1)
-        c2 = uint32(uint32(product_0 >> uint64(32)) ^ c3 ^ k1)
-        c3 = uint32(product_0)
-        k0 = uint32(k0 + uint32(_WEYL_0))
-        k1 = uint32(k1 + uint32(_WEYL_1))
-    return c0, c1, c2, c3
+    w0, w1, w2, w3 = _philox_rounds(c0, c1, c2, c3, k0, k1)
+    return uint32(w0), uint32(w1), uint32(w2), uint32(w3)
 
 
 @njit(cache=True)
@@ -81,14 +89,21 @@ def random_words(key, stream, counter):
     """Return four independent uint32 words for ``(key, stream, counter)``."""
     key, stream, counter = uint64(key), uint64(stream), uint64(counter)
     shift = uint64(32)
-    return philox4x32(
-        uint32(counter),
-        uint32(counter >> shift),
-        uint32(stream),
-        uint32(stream >> shift),
-        uint32(key),
-        uint32(key >> shift),
-    )
+    return philox4x32(counter, counter >> shift, stream, stream >> shift, key, key >> shift)
+
+
+@njit(nogil=True, cache=True)
+def fill_words(key, stream, first, out, n_blocks):
+    """Write the words of counters ``first`` ... ``first + n_blocks - 1`` to out[: 4 * n_blocks], a uint32 array."""
+    shift = uint64(32)
+    key, stream, first = uint64(key), uint64(stream), uint64(first)
+    for i in range(n_blocks):
+        counter = first + uint64(i)
+        w0, w1, w2, w3 = _philox_rounds(counter, counter >> shift, stream, stream >> shift, key, key >> shift)
+        out[4 * i] = w0
+        out[4 * i + 1] = w1
+        out[4 * i + 2] = w2
+        out[4 * i + 3] = w3
 
 
 @njit(cache=True)
@@ -189,19 +204,26 @@ def index(key, stream, counter, bound):
 
 @njit(nogil=True, cache=True)
 def _fill_uniform(key, stream, first, out, start, stop):
-    for i in range(start, stop):
-        out[i] = uniform(key, stream, first + uint64(i))
+    words = np.empty(_WORDS, dtype=np.uint32)
+    for begin in range(start, stop, _WORDS // 2 - 1):
+        count = min(_WORDS // 2 - 1, stop - begin)
+        counter = first + uint64(begin)
+        fill_words(key, stream, counter >> uint64(1), words, (count + 2) // 2)
+        odd = np.int64(counter & uint64(1))
+        for i in range(count):
+            out[begin + i] = uniform_from_words(words[2 * (i + odd)], words[2 * (i + odd) + 1])
 
 
 @njit(nogil=True, cache=True)
 def _fill_normal(key, stream, first, out, start, stop):
-    i = start
-    while i < stop:
-        counter = first + uint64(i)
-        words = random_words(key, stream, counter >> uint64(2))
-        for which in range(counter & uint64(3), min(uint64(4), (counter & uint64(3)) + stop - i)):
-            out[i] = normal_from_word(select_word(words, uint64(which)))
-            i += 1
+    words = np.empty(_WORDS, dtype=np.uint32)
+    for begin in range(start, stop, _WORDS - 3):
+        count = min(_WORDS - 3, stop - begin)
+        counter = first + uint64(begin)
+        skipped = np.int64(counter & uint64(3))
+        fill_words(key, stream, counter >> uint64(2), words, (skipped + count + 3) // 4)
+        for i in range(count):
+            out[begin + i] = normal_from_word(words[skipped + i])
 
 
 @njit(nogil=True, cache=True)
@@ -210,9 +232,7 @@ def fill_signs(key, stream, first, out, start, stop):
     i = start
     while i < stop:
         counter = first + uint64(i)
-        word = select_word(
-            random_words(key, stream, counter >> uint64(7)), (counter >> uint64(5)) & uint64(3)
-        )
+        word = select_word(random_words(key, stream, counter >> uint64(7)), (counter >> uint64(5)) & uint64(3))
         for bit in range(counter & uint64(31), min(uint64(32), (counter & uint64(31)) + stop - i)):
             out[i] = 1 - 2 * np.int64((uint64(word) >> uint64(bit)) & uint64(1))
             i += 1

@@ -1,9 +1,9 @@
 """Explicit vectors for kernels in which the compiler's loop vectoriser gives up.
 
 A loop that touches eight rows of one array needs more run-time alias checks than LLVM is willing to make, so it stays
-scalar. Here a kernel says what it wants: ``load(x, i)`` reads ``lanes(x)`` neighbouring elements of the 1-d array x
-as one vector, ``store(x, i, v)`` writes them, ``splat(x, value)`` repeats a scalar, and ``+``, ``-``, ``*`` work element
-by element. A vector is 32 bytes: four float64 or int64, or eight float32. LLVM splits it where the registers of the
+scalar. Here a kernel says what it wants: ``load(x, i)`` reads ``lanes(x)`` neighbouring elements of the 1-d array x as
+one vector, ``store(x, i, v)`` writes them, ``splat(x, value)`` repeats a scalar, and ``+``, ``-``, ``*`` work element by
+element. A vector is 32 bytes: four float64 or int64, or eight float32. LLVM splits it where the registers of the
 machine are narrower. No bounds are checked.
 """
 
@@ -11,6 +11,7 @@ import operator
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.core.datamodel import models, register_default
 from numba.core.errors import TypingError
 from numba.extending import intrinsic, overload
@@ -46,9 +47,7 @@ def _vector_of(x):
 def _pointer(context, builder, array_type, array, i):
     data = context.make_array(array_type)(context, builder, array).data
     pointer = builder.gep(data, [i])
-    return builder.bitcast(
-        pointer, context.get_value_type(VectorType(array_type.dtype)).as_pointer()
-    )
+    return builder.bitcast(pointer, context.get_value_type(VectorType(array_type.dtype)).as_pointer())
 
 
 @intrinsic
@@ -76,6 +75,23 @@ def store(typingctx, x, i, v):
         return context.get_dummy_value()
 
     return types.void(x, types.intp, v), codegen
+
+
+@intrinsic
+def prefetch(typingctx, x, i):
+    """Ask for the cache line of ``x[i]`` ahead of its use; ``i`` may lie beyond the end."""
+    _vector_of(x)
+
+    def codegen(context, builder, signature, args):
+        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        function_type = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+        function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.prefetch.p0i8")
+        pointer = builder.bitcast(_pointer(context, builder, x, *args), byte)
+        # For reading, into the second-level cache, data.
+        builder.call(function, [pointer, word(0), word(2), word(1)])
+        return context.get_dummy_value()
+
+    return types.void(x, types.intp), codegen
 
 
 @intrinsic

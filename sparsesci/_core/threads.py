@@ -28,7 +28,8 @@ def effective_n_jobs(n_jobs=None):
         raise TypeError(f"n_jobs must be an int or None; got {n_jobs!r}")
     if n_jobs == 0:
         raise ValueError("n_jobs must not be 0; None means 1 and -1 means all cores")
-    return joblib.effective_n_jobs(n_jobs)
+    # joblib looks up its backends at every call; one thread needs none.
+    return 1 if n_jobs == 1 else joblib.effective_n_jobs(n_jobs)
 
 
 def _reset_after_fork():
@@ -73,6 +74,7 @@ def run_chunks(task, n_chunks, n_jobs=None):
         return
     numbers = itertools.count()
     errors = []
+    slots = [threading.Lock() for _ in range(n_threads - 1)]
 
     def work():
         _local.inside = True
@@ -87,27 +89,35 @@ def run_chunks(task, n_chunks, n_jobs=None):
         finally:
             _local.inside = False
 
-    helpers = []
+    def help_out(slot):
+        with slot:
+            work()
+
     try:
         pool = _get_pool(n_threads - 1)
-        for _ in range(n_threads - 1):
-            helpers.append(pool.submit(work))
+        for slot in slots:
+            pool.submit(help_out, slot)
         work()
     except BaseException as error:
         errors.append(error)
-    for helper in helpers:
-        _wait(helper, errors)
-    if errors:
-        raise errors[0]
-
-
-def _wait(helper, errors):
-    """Wait for a helper that has begun; an interrupt meanwhile stops the rest but does not cut the wait short."""
-    while not (helper.cancel() or helper.done()):
+    # A helper holds its slot while it works; one that begins later finds no work. An interrupt must not cut the wait
+    # short. All of this stands here because an interrupt may strike on entry to any function.
+    waiting = True
+    while waiting:
         try:
-            helper.result()
+            for slot in slots:
+                with slot:
+                    pass
+            waiting = False
         except BaseException as error:
             errors.append(error)
+    if errors:
+        raise _most_urgent(errors)
+
+
+def _most_urgent(errors):
+    """Return the first interrupt among ``errors``, or else the first of them."""
+    return next((error for error in errors if not isinstance(error, Exception)), errors[0])
 
 
 def run_ranges(task, n, chunk, n_jobs=None):
@@ -128,15 +138,33 @@ class _BlasLimit:
     def acquire(self):
         with self._lock:
             if self._users == 0:
-                self._limit = self._get_controller().limit(limits=1, user_api="blas")
+                controller = self._get_controller()
+                self._free_control()
+                self._limit = controller.limit(limits=1, user_api="blas")
             self._users += 1
 
     def release(self):
         with self._lock:
             self._users -= 1
             if self._users == 0:
-                self._limit.restore_original_limits()
-                self._limit = None
+                self._restore()
+
+    def _restore(self):
+        self._free_control()
+        self._limit.restore_original_limits()
+        self._limit = None
+        self._free_control()
+
+    def _free_control(self):
+        """Let any thread set the limits next.
+
+        Recent versions of threadpoolctl let the first thread that sets those of OpenBLAS own them while it lives; here
+        the last user restores them, whichever thread that is.
+        """
+        for library in self._controller.lib_controllers:
+            clear = getattr(library, "clear_controlling_thread", None)
+            if clear is not None:
+                clear(force=True)
 
     def _get_controller(self):
         if self._controller is None:
@@ -151,8 +179,7 @@ class _BlasLimit:
         self._lock = threading.Lock()
         self._users = 0
         if self._limit is not None:
-            self._limit.restore_original_limits()
-            self._limit = None
+            self._restore()
 
 
 _blas = _BlasLimit()

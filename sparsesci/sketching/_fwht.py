@@ -1,15 +1,15 @@
 """Fast Walsh-Hadamard transform."""
 
+import math
 from importlib import import_module
 
 import numpy as np
 
-from sparsesci._core.arrays import kernel_view
 from sparsesci._core.device import is_cuda_array
 from sparsesci._core.validation import check_flag, check_integer, check_option
 from sparsesci.sketching import _fwht_kernels
 
-_NATIVE = ("float32", "float64", "complex64", "complex128", "int64")
+_NATIVE = ("float32", "float64", "complex64", "complex128")
 
 
 def fwht(x, axis=-1, *, norm=None, order="natural", overwrite_x=False, workers=None):
@@ -20,8 +20,8 @@ def fwht(x, axis=-1, *, norm=None, order="natural", overwrite_x=False, workers=N
     Parameters
     ----------
     x : array-like of shape (..., n, ...)
-        n must be a power of two. float32, float64, complex64, complex128 and int64 keep their type; smaller integers and
-        booleans become int64, for which the transform is exact while no sum exceeds 63 bits. An array on a GPU
+        n must be a power of two. float32, float64, complex64, complex128 and int64 keep their type; other integers
+        and booleans become int64, for which the transform is exact while no sum exceeds 63 bits. An array on a GPU
         (``__cuda_array_interface__``) is transformed there.
     axis : int, default=-1
     norm : {None, "ortho"}, default=None
@@ -29,8 +29,8 @@ def fwht(x, axis=-1, *, norm=None, order="natural", overwrite_x=False, workers=N
     order : {"natural", "sequency"}, default="natural"
         "sequency" sorts the outputs by number of sign changes (Walsh order).
     overwrite_x : bool, default=False
-        Whether the memory of ``x`` may be used for the result. It is when ``x`` is a C-ordered array of one of the types
-        above.
+        Whether the memory of ``x`` may be used for the result. It is when ``x`` is a C-ordered array of one of the
+        types above.
     workers : int or None, default=None
         Number of threads, as ``n_jobs`` elsewhere. The result does not depend on it.
 
@@ -71,32 +71,32 @@ def fwht(x, axis=-1, *, norm=None, order="natural", overwrite_x=False, workers=N
     if is_cuda_array(x):
         cuda_kernels = import_module("sparsesci.sketching._fwht_cuda")
         return cuda_kernels.fwht_device_array(x, axis, norm, order, overwrite_x)
-    given = x
-    x = _as_transformable(x)
+    x, fresh = _as_transformable(x, norm)
     axis = _check_axis(x, axis)
     n = x.shape[axis]
-    if norm == "ortho" and x.dtype.kind == "i":
-        x = x.astype(np.float64)
-    reuse = overwrite_x and x.flags.c_contiguous and x.flags.writeable
-    fresh = (
-        x is not given and not np.shares_memory(x, given) if isinstance(given, np.ndarray) else True
-    )
-    y = x if reuse or (fresh and x.flags.c_contiguous) else np.array(x, order="C", copy=True)
+    reuse = (fresh or overwrite_x) and x.flags.c_contiguous and x.flags.writeable and x.flags.aligned
+    y = x if reuse else np.array(x, order="C", copy=True)
     _transform(y, axis, workers)
     if norm == "ortho":
         y *= y.real.dtype.type(1.0 / np.sqrt(n))
     return y if order == "natural" else np.take(y, sequency_order(n), axis=axis)
 
 
-def _as_transformable(x):
-    x = np.asarray(x)
-    if x.dtype.kind in "bui" and x.dtype != np.int64:
-        return x.astype(np.int64)
-    if x.dtype.kind == "f" and x.dtype.name not in _NATIVE:
-        return x.astype(np.float64)
-    if x.dtype.name not in _NATIVE:
-        raise TypeError(f"x must be a numeric array; got dtype {x.dtype}")
-    return x
+def _as_transformable(x, norm):
+    """Return ``x`` in a type that can be transformed, and whether its memory is ours."""
+    array = np.asarray(x)
+    kind, name = array.dtype.kind, array.dtype.name
+    if kind not in "buifc":
+        raise TypeError(f"x must be a numeric array; got dtype {array.dtype}")
+    if kind in "bui":
+        target = np.int64 if norm is None else np.float64
+    elif name in _NATIVE:
+        target = array.dtype.newbyteorder("=")
+    else:
+        target = np.complex128 if kind == "c" else np.float64
+    if array.dtype != target:
+        return array.astype(target), True
+    return array, not isinstance(x, np.ndarray) and not hasattr(x, "__array__")
 
 
 def _check_axis(x, axis):
@@ -116,17 +116,11 @@ def _check_axis(x, axis):
 
 
 def _transform(y, axis, workers):
-    shape = (
-        int(np.prod(y.shape[:axis], dtype=np.int64)),
-        y.shape[axis],
-        int(np.prod(y.shape[axis + 1 :], dtype=np.int64)),
-    )
+    outer, n, inner = math.prod(y.shape[:axis]), y.shape[axis], math.prod(y.shape[axis + 1 :])
     if y.dtype.kind == "c":
         # Real and imaginary parts are transformed alike: one more trailing axis of length two.
-        real = y.reshape(shape + (1,)).view(y.real.dtype).reshape(shape[0], shape[1], -1)
-    else:
-        real = y.reshape(shape)
-    _fwht_kernels.fwht_inplace(kernel_view(real), workers)
+        y, inner = y.reshape(-1).view(y.real.dtype), 2 * inner
+    _fwht_kernels.fwht_inplace(y.reshape(outer, n, inner), workers)
 
 
 def sequency_order(n):

@@ -35,7 +35,8 @@ def hadamard8(a0, a1, a2, a3, a4, a5, a6, a7):
 
 
 @njit(nogil=True, cache=True)
-def _store8(x, i0, step, values):
+def store8(x, i0, step, values):
+    """Write eight vectors to x[i0 + q * step], q = 0 ... 7."""
     store(x, i0, values[0])
     store(x, i0 + step, values[1])
     store(x, i0 + 2 * step, values[2])
@@ -63,7 +64,7 @@ def butterfly8(x, first, stride, count):
             load(x, i + 6 * s),
             load(x, i + 7 * s),
         )
-        _store8(x, i, s, values)
+        store8(x, i, s, values)
     for i in range(first + whole, first + count):
         (
             x[i],
@@ -92,17 +93,13 @@ def _butterfly4(x, first, stride, count):
     whole = count - count % width
     s = stride
     for i in range(first, first + whole, width):
-        a0, a1, a2, a3 = hadamard4(
-            load(x, i), load(x, i + s), load(x, i + 2 * s), load(x, i + 3 * s)
-        )
+        a0, a1, a2, a3 = hadamard4(load(x, i), load(x, i + s), load(x, i + 2 * s), load(x, i + 3 * s))
         store(x, i, a0)
         store(x, i + s, a1)
         store(x, i + 2 * s, a2)
         store(x, i + 3 * s, a3)
     for i in range(first + whole, first + count):
-        x[i], x[i + s], x[i + 2 * s], x[i + 3 * s] = hadamard4(
-            x[i], x[i + s], x[i + 2 * s], x[i + 3 * s]
-        )
+        x[i], x[i + s], x[i + 2 * s], x[i + 3 * s] = hadamard4(x[i], x[i + s], x[i + 2 * s], x[i + 3 * s])
 
 
 @njit(nogil=True, cache=True)
@@ -150,7 +147,7 @@ def _contiguous_levels(x, first, total):
             hadamard_lanes(load(x, i + 6 * width)),
             hadamard_lanes(load(x, i + 7 * width)),
         )
-        _store8(x, i, width, values)
+        store8(x, i, width, values)
 
 
 @njit(nogil=True, cache=True)

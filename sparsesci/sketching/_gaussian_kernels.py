@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit, uint64
 
-from sparsesci._core.rng import normal_from_word, random_words, stream_of
+from sparsesci._core.rng import fill_words, normal_from_word, stream_of
 from sparsesci._core.threads import run_chunks, run_ranges, single_threaded_blas
 
 NORMAL_PURPOSE = 4
@@ -15,18 +15,12 @@ _MAX_RANGES = 16
 def _columns(key, first, out, start, stop):
     """Write columns first + i of the sketch to out[i], start <= i < stop."""
     n_components = out.shape[1]
+    n_blocks = (n_components + 3) // 4
+    words = np.empty(4 * n_blocks, dtype=np.uint32)
     for i in range(start, stop):
-        stream = stream_of(NORMAL_PURPOSE, first + i)
-        for block in range((n_components + 3) // 4):
-            words = random_words(key, stream, uint64(block))
-            t = 4 * block
-            out[i, t] = normal_from_word(words[0])
-            if t + 1 < n_components:
-                out[i, t + 1] = normal_from_word(words[1])
-            if t + 2 < n_components:
-                out[i, t + 2] = normal_from_word(words[2])
-            if t + 3 < n_components:
-                out[i, t + 3] = normal_from_word(words[3])
+        fill_words(key, stream_of(NORMAL_PURPOSE, first + i), uint64(0), words, n_blocks)
+        for t in range(n_components):
+            out[i, t] = normal_from_word(words[t])
 
 
 def gaussian_columns(key, start, stop, out, n_jobs):
@@ -57,14 +51,10 @@ def gaussian_accumulate(A, key, row_offset, out, n_jobs):
     partial = np.zeros((n_ranges,) + out.shape, dtype=out.dtype)
 
     def task(i):
-        for start in range(
-            edges[i] * _BLOCK_ROWS, min(n_rows, edges[i + 1] * _BLOCK_ROWS), _BLOCK_ROWS
-        ):
+        for start in range(edges[i] * _BLOCK_ROWS, min(n_rows, edges[i + 1] * _BLOCK_ROWS), _BLOCK_ROWS):
             rows = A[start : min(n_rows, start + _BLOCK_ROWS)]
             columns = np.empty((rows.shape[0], out.shape[0]), dtype=out.dtype)
-            gaussian_columns(
-                key, row_offset + start, row_offset + start + rows.shape[0], columns, 1
-            )
+            gaussian_columns(key, row_offset + start, row_offset + start + rows.shape[0], columns, 1)
             # Written so that a sparse block, whose product with a dense one is dense, works too.
             partial[i] += (rows.T @ columns).T
 

@@ -68,11 +68,10 @@ class SketchOperator(LinearOperator):
         vector = not scipy.sparse.issparse(A) and np.ndim(A) == 1
         A = check_rows(A, allow_complex=True, allow_vector=True, check_finite=False)
         if A.shape[0] != self.shape[1]:
-            raise ValueError(
-                f"A must have {self.shape[1]} rows, as the sketch has columns; got {A.shape[0]}"
-            )
+            raise ValueError(f"A must have {self.shape[1]} rows, as the sketch has columns; got {A.shape[0]}")
         out = np.zeros((self.shape[0], A.shape[1]), dtype=A.dtype)
         self._add(A, out, 0, n_jobs, device)
+        out *= self._scale
         # Every row of A reaches the sketch, so it shows what A contains, at no pass over A.
         if not np.isfinite(out).all():
             check_rows(A, allow_complex=True)
@@ -108,11 +107,14 @@ class SketchOperator(LinearOperator):
                 f"out must have shape {(self.shape[0], A.shape[1])} and dtype {A.dtype}; "
                 f"got {out.shape} and {out.dtype}"
             )
-        self._add(A, out, row_offset, n_jobs, device)
+        total = np.zeros(out.shape, dtype=out.dtype)
+        self._add(A, total, row_offset, n_jobs, device)
+        total *= self._scale
+        out += total
         return out
 
-    def _add(self, A, out, row_offset, n_jobs, device):
-        total = np.zeros(out.shape, dtype=out.dtype)
+    def _add(self, A, total, row_offset, n_jobs, device):
+        """total += S[:, row_offset : row_offset + len(A)] @ A / _scale."""
         if scipy.sparse.issparse(A):
             self._accumulate(A, total, row_offset, n_jobs, device)
         else:
@@ -121,8 +123,6 @@ class SketchOperator(LinearOperator):
             for start, rows in row_chunks(A):
                 rows = kernel_view(rows.view(real.dtype))
                 self._accumulate(rows, real, row_offset + start, n_jobs, device)
-        total *= self._scale
-        out += total
 
     @property
     def _scale(self):

@@ -68,14 +68,10 @@ class SparseSignSketch(SketchOperator):
         if format not in ("csr", "csc"):
             raise ValueError(f"format must be 'csr' or 'csc'; got {format!r}")
         m, n = self.shape
-        positions, signs = _sparse_sign_kernels.sparse_sign_pattern(
-            self.key, self.nnz_per_column, m, 0, n
-        )
+        positions, signs = _sparse_sign_kernels.sparse_sign_pattern(self.key, self.nnz_per_column, m, 0, n)
         indptr = np.arange(0, positions.size + 1, self.nnz_per_column)
         values = (signs * self._scale).astype(self.dtype)
-        columns = scipy.sparse.csc_array(
-            (values.reshape(-1), positions.reshape(-1), indptr), shape=(m, n)
-        )
+        columns = scipy.sparse.csc_array((values.reshape(-1), positions.reshape(-1), indptr), shape=(m, n))
         columns.sort_indices()
         return columns if format == "csc" else columns.tocsr()
 
@@ -115,6 +111,4 @@ class CountSketch(SparseSignSketch):
     kind = "countsketch"
 
     def __init__(self, n_components, n_rows, *, random_state=None, dtype=float):
-        super().__init__(
-            n_components, n_rows, nnz_per_column=1, random_state=random_state, dtype=dtype
-        )
+        super().__init__(n_components, n_rows, nnz_per_column=1, random_state=random_state, dtype=dtype)

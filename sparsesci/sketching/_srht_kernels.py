@@ -9,23 +9,24 @@ import numpy as np
 from numba import njit
 
 from sparsesci._core.rng import fill_signs
-from sparsesci._core.simd import lanes, load, splat, store
+from sparsesci._core.simd import lanes, load, prefetch, splat, store
 from sparsesci._core.threads import run_chunks
-from sparsesci.sketching._fwht_kernels import butterfly8
+from sparsesci.sketching._fwht_kernels import butterfly8, hadamard8, store8
 
 SIGN_STREAM = np.uint64(1)
 
-# Every level count is a multiple of three, for radix-8 butterflies. The bounds on the number of sampled rows balance
-# one more pass over the block against adding it to the samples; measured on a core with 1 MiB of second-level cache.
+# Level counts are multiples of three, for radix-8 butterflies. The bounds on the number of sampled rows balance one
+# more pass over the block against adding it to the samples; measured on a core with 1 MiB of second-level cache.
 _BLOCK_LOG2 = (3, 6, 9, 12)
 _BLOCK_SAMPLES = (6, 50, 3000)
 _BUFFER_BYTES = 3 << 19
 _MAX_RANGES = 16
+_ROWS_AHEAD = 16
 
 
 @njit(nogil=True, cache=True)
 def parity(bits):
-    """Return 1.0 for an even and -1.0 for an odd number of ones in the non-negative int64 ``bits``."""
+    """Return 1.0 for an even and -1.0 for an odd number of ones in ``bits`` (int64, not negative)."""
     bits ^= bits >> 32
     bits ^= bits >> 16
     bits ^= bits >> 8
@@ -55,6 +56,30 @@ def copy_scaled(source, i, target, j, count, scale):
         store(target, j + c, factor * load(source, i + c))
     for c in range(whole, count):
         target[j + c] = scale * source[i + c]
+
+
+@njit(nogil=True, cache=True)
+def _first_level(buffer, row, width, x, ahead):
+    """Transform eight rows of the block, and meanwhile fetch the rows of ``x`` from element ``ahead`` on.
+
+    The loads that follow would otherwise wait for memory while nothing is computed.
+    """
+    vector = lanes(buffer)
+    for i in range(row * width, (row + 1) * width, vector):
+        line = ahead + 8 * (i - row * width)
+        for k in range(0, 8 * vector, 2 * vector):
+            prefetch(x, line + k)
+        values = hadamard8(
+            load(buffer, i),
+            load(buffer, i + width),
+            load(buffer, i + 2 * width),
+            load(buffer, i + 3 * width),
+            load(buffer, i + 4 * width),
+            load(buffer, i + 5 * width),
+            load(buffer, i + 6 * width),
+            load(buffer, i + 7 * width),
+        )
+        store8(buffer, i, width, values)
 
 
 @njit(nogil=True, cache=True)
@@ -110,7 +135,7 @@ def srht_block_range(x, d, key, rows, row_offset, log2_block, width, out, q_star
                         copy_scaled(x, source, buffer, s * width, count, row_signs[s])
                     else:
                         buffer[s * width : s * width + count] = 0
-                butterfly8(buffer, r * width, width, width)
+                _first_level(buffer, r, width, x, (base + r + _ROWS_AHEAD) * d)
             _transform_and_add(buffer, width, count, log2_block, rows, block_signs, out, d, column)
 
 
@@ -123,9 +148,7 @@ def _scatter_columns(indices, data, start, stop, sign, buffer, first, column, co
 
 
 @njit(nogil=True, cache=True)
-def srht_block_range_csr(
-    data, indices, indptr, d, key, rows, row_offset, log2_block, width, out, q_start, q_stop
-):
+def srht_block_range_csr(data, indices, indptr, d, key, rows, row_offset, log2_block, width, out, q_start, q_stop):
     """Add the blocks q_start <= q < q_stop of a CSR matrix to the flat (m, d) array ``out``."""
     n = indptr.size - 1
     k = 1 << log2_block
@@ -151,9 +174,7 @@ def srht_block_range_csr(
             buffer[:] = 0
             for r in range(low, high):
                 start, stop = indptr[base + r], indptr[base + r + 1]
-                _scatter_columns(
-                    indices, data, start, stop, row_signs[r], buffer, r * width, column, count
-                )
+                _scatter_columns(indices, data, start, stop, row_signs[r], buffer, r * width, column, count)
             for r in range(0, k, 8):
                 butterfly8(buffer, r * width, width, width)
             _transform_and_add(buffer, width, count, log2_block, rows, block_signs, out, d, column)
@@ -179,6 +200,9 @@ def _accumulate(block_range, n_rows, rows, row_offset, out, n_jobs):
     log2_block, width, n_ranges = _plan(n_rows, d, n_samples, out.itemsize)
     first = row_offset >> log2_block
     last = (row_offset + n_rows - 1) >> log2_block
+    if n_ranges == 1:
+        block_range(log2_block, width, out.reshape(-1), first, last + 1)
+        return
     edges = np.linspace(first, last + 1, n_ranges + 1).astype(np.int64)
     partial = np.zeros((n_ranges, n_samples * d), dtype=out.dtype)
 
@@ -208,9 +232,7 @@ def srht_accumulate(A, key, rows, row_offset, out, n_jobs):
     flat = A.reshape(-1)
 
     def block_range(log2_block, width, partial, start, stop):
-        srht_block_range(
-            flat, A.shape[1], key, rows, row_offset, log2_block, width, partial, start, stop
-        )
+        srht_block_range(flat, A.shape[1], key, rows, row_offset, log2_block, width, partial, start, stop)
 
     _accumulate(block_range, A.shape[0], rows, row_offset, out, n_jobs)
 
