@@ -2,8 +2,8 @@
 
 A loop that touches eight rows of one array needs more run-time alias checks than LLVM is willing to make, so it stays
 scalar. Here a kernel says what it wants: ``load(x, i)`` reads ``lanes(x)`` neighbouring elements of the 1-d array x as
-one vector, ``store(x, i, v)`` writes them, ``splat(x, value)`` repeats a scalar, and ``+``, ``-``, ``*`` work element by
-element. A vector is 32 bytes: four float64 or int64, or eight float32. LLVM splits it where the registers of the
+one vector, ``store(x, i, v)`` writes them, ``splat(x, value)`` repeats a scalar, and ``+``, ``-``, ``*`` work element
+by element. A vector is 32 bytes: four float64 or int64, or eight float32. LLVM splits it where the registers of the
 machine are narrower. No bounds are checked.
 """
 

@@ -4,6 +4,7 @@ from sparsesci._core.exceptions import SketchWarning
 from sparsesci.sketching._fwht import fwht
 from sparsesci.sketching._gaussian import GaussianSketch
 from sparsesci.sketching._operators import make_sketch, sketch
+from sparsesci.sketching._sketched_regression import SketchedRegression
 from sparsesci.sketching._sparse_sign import CountSketch, SparseSignSketch
 from sparsesci.sketching._srht import SRHTSketch
 
@@ -12,6 +13,7 @@ __all__ = [
     "GaussianSketch",
     "SRHTSketch",
     "SketchWarning",
+    "SketchedRegression",
     "SparseSignSketch",
     "fwht",
     "make_sketch",

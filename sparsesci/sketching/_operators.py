@@ -1,5 +1,6 @@
 """The base of all sketching operators, and the functions that make and apply them by name."""
 
+import copy
 from types import MappingProxyType
 
 import numpy as np
@@ -128,6 +129,12 @@ class SketchOperator(LinearOperator):
     def _scale(self):
         """The factor that makes E[S^T S] = I from kernels whose entries are of order one."""
         raise TypeError(f"{type(self).__name__} does not say its scale")
+
+    def _extended(self, n_rows):
+        """Return the sketch of ``n_rows`` rows that agrees with this one on its own, fewer rows."""
+        extended = copy.copy(self)
+        extended.shape = (self.shape[0], n_rows)
+        return extended
 
     def _matvec(self, x):
         return self.sketch(np.asarray(x).reshape(-1)).astype(self.dtype, copy=False)

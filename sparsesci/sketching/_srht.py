@@ -4,11 +4,13 @@ import numpy as np
 import scipy.sparse
 
 from sparsesci._core.device import twin
-from sparsesci._core.rng import sample_without_replacement, signs
+from sparsesci._core.rng import indices, sample_without_replacement, signs
 from sparsesci.sketching import _fwht_kernels, _srht_kernels
 from sparsesci.sketching._operators import SketchOperator
 
 _ROW_STREAM = 2
+_EXTENSION_STREAM = 5
+_MAX_PADDED = 1 << 47
 
 
 class SRHTSketch(SketchOperator):
@@ -73,6 +75,19 @@ class SRHTSketch(SketchOperator):
     @property
     def _scale(self):
         return 1.0 / np.sqrt(self.shape[0])
+
+    def _extended(self, n_rows):
+        """Return a sketch of any number of rows that agrees with this one on the first ``n_padded`` rows.
+
+        These meet only the low bits of a sampled row's number. The bits above are drawn at random.
+        """
+        extended = super()._extended(max(n_rows, self.shape[1]))
+        if n_rows > self.n_padded:
+            high = indices(self.key, _EXTENSION_STREAM, self.shape[0], _MAX_PADDED // self.n_padded)
+            extended.rows = self.rows + self.n_padded * high
+            extended.n_padded = _MAX_PADDED
+            extended.shape = (self.shape[0], _MAX_PADDED)
+        return extended
 
     def _accumulate(self, A, out, row_offset, n_jobs, device):
         kernels = twin(_srht_kernels, device)

@@ -1,0 +1,30 @@
+"""Generators of the simulated experiments, bundled real data, and loaders of other data."""
+
+from sparsesci.datasets._fetch import clear_data_home, get_data_home
+from sparsesci.datasets._images import load_image_regression
+from sparsesci.datasets._least_squares import make_hilbert, make_least_squares, make_vandermonde
+from sparsesci.datasets._linf import (
+    make_gaussian_regression,
+    make_high_leverage_regression,
+    make_linf_hard_instance,
+)
+from sparsesci.datasets._sparse import make_kronecker_regression, make_sparse_regression
+from sparsesci.datasets._spectral import fetch_samson
+from sparsesci.datasets._tabular import load_diabetes_regression, load_digits_regression
+
+__all__ = [
+    "clear_data_home",
+    "fetch_samson",
+    "get_data_home",
+    "load_diabetes_regression",
+    "load_digits_regression",
+    "load_image_regression",
+    "make_gaussian_regression",
+    "make_high_leverage_regression",
+    "make_hilbert",
+    "make_kronecker_regression",
+    "make_least_squares",
+    "make_linf_hard_instance",
+    "make_sparse_regression",
+    "make_vandermonde",
+]

@@ -1,0 +1,181 @@
+"""Refinement of a least-squares solution by residuals of the original matrix: the loop and its inner solvers.
+
+The gradient G = A^T (B - A X) is computed from A itself. A correction solves (A W)^T (A W) Z = W^T G approximately and
+adds W Z to X; how well it does so decides the number of sweeps, not the accuracy that is reached.
+"""
+
+import numpy as np
+import scipy.linalg
+
+_STAGNATION = 0.3
+
+
+class Solution:
+    """The best solution seen so far, with its gradient, residual norms and backward errors, one for each column."""
+
+    def __init__(self, matrix, B, factor):
+        self.matrix, self.B, self.factor = matrix, B, factor
+        self.X = factor.start.astype(matrix.dtype)
+        self.G = self.residual_norms = None
+        self.errors = np.full(B.shape[1], np.inf)
+        self.history = []
+        self.n_iter = 0
+
+    @property
+    def evaluated(self):
+        return bool(self.history)
+
+    @property
+    def error(self):
+        """Largest backward error of a column."""
+        return float(self.errors.max())
+
+    def evaluate(self):
+        """Compute gradient and backward error of the solution that this begins with."""
+        self.propose(self.X)
+
+    def propose(self, X):
+        """Compute gradients and backward errors of ``X`` and keep the columns that are better."""
+        self.record(X, *self.matrix.gradient(X, self.B))
+
+    def record(self, X, G, residual_norms):
+        errors = self.factor.backward_error(X, G, residual_norms)
+        first = not self.evaluated
+        self.history.append(float(errors.max()))
+        if first:
+            self.X, self.G, self.residual_norms, self.errors = X, G, residual_norms, errors
+            return
+        better = errors < self.errors
+        self.X = np.where(better, X, self.X)
+        self.G = np.where(better, G, self.G)
+        self.residual_norms = np.where(better, residual_norms, self.residual_norms)
+        self.errors = np.where(better, errors, self.errors)
+
+
+def refine(solution, correct, tolerance, max_sweeps):
+    """Correct until the backward error is at most ``tolerance``, or a sweep no longer helps much."""
+    if not solution.evaluated:
+        solution.evaluate()
+    for _ in range(max_sweeps):
+        previous = solution.error
+        if previous <= tolerance:
+            return
+        step, n_iter = correct(solution)
+        solution.n_iter += n_iter
+        solution.propose(solution.X + step.astype(solution.matrix.dtype))
+        if not solution.error <= _STAGNATION * previous:
+            return
+
+
+def identity_correction(solution):
+    """Take W as it is: for a factorisation of A itself."""
+    factor = solution.factor
+    return factor.whiten(factor.whiten_transpose(solution.G)), 1
+
+
+def normal_correction(solution, whitened):
+    """Form the whitened normal matrix and return the correction that solves with its Cholesky factor.
+
+    Parameters
+    ----------
+    solution : Solution
+        Evaluated in the same pass over A, if it was not yet.
+    whitened : bool
+        Whether the rows are whitened before they are multiplied. Otherwise the matrix comes from A^T A and is accurate
+        to eps cond^2 instead of eps cond.
+
+    Raises
+    ------
+    LinAlgError
+        If the matrix is not positive definite.
+    """
+    matrix, factor = solution.matrix, solution.factor
+    X = solution.X
+    M, G, residual_norms = matrix.normal_matrix(factor.whitener() if whitened else None, X, solution.B)
+    if not solution.evaluated:
+        solution.record(X, G, residual_norms)
+    H = factor.from_whitener(M) if whitened else factor.from_normal(M)
+    cholesky = scipy.linalg.cho_factor(H, lower=True)
+
+    def correct(solution):
+        return factor.whiten(scipy.linalg.cho_solve(cholesky, factor.whiten_transpose(solution.G))), 1
+
+    return correct
+
+
+class InnerIteration:
+    """Correction by an inner iteration on T Z = C, T = W^T A^T A W, C = W^T G; T is close to the identity.
+
+    It ends when the residual of the inner system promises a backward error below ``target``; in the first correction
+    already at the accuracy that a forward stable solver reaches, beyond which the rounding of T leads nowhere.
+
+    Parameters
+    ----------
+    iterate : callable
+        (apply T, C, distortion) -> iterator over (Z, C - T Z).
+    target : float
+    max_iter : int
+        Steps for each correction.
+    """
+
+    def __init__(self, iterate, target, max_iter):
+        self.iterate, self.target, self.max_iter = iterate, target, max_iter
+        self.first = True
+
+    def __call__(self, solution):
+        factor, X, norms = solution.factor, solution.X, solution.residual_norms
+        eps = np.finfo(solution.matrix.dtype).eps
+        enough = 10 * eps * factor.forward_accuracy(X, norms) if self.first else 0.0
+        self.first = False
+        C = factor.whiten_transpose(solution.G)
+        begin = np.linalg.norm(C, axis=0)
+        n_iter, best = 0, C
+        for Z, residual in self.iterate(_normal_operator(solution.matrix, factor), C, factor.distortion):
+            n_iter += 1
+            best = Z
+            size = np.linalg.norm(residual, axis=0)
+            promised = factor.whitened_backward_error(residual, X, norms)
+            done = (promised <= self.target) | (size <= enough)
+            if done.all() or n_iter >= self.max_iter or not (size <= 10 * begin).all():
+                break
+        return factor.whiten(best), n_iter
+
+
+def _normal_operator(matrix, factor):
+    """Return the function Z -> T Z."""
+
+    def apply(Z):
+        G, _ = matrix.gradient(factor.whiten(Z).astype(matrix.dtype), None)
+        return -factor.whiten_transpose(G)
+
+    return apply
+
+
+def conjugate_gradients(apply, C, distortion):
+    """Conjugate gradients on T Z = C, every column by itself, from Z = 0."""
+    Z = np.zeros_like(C)
+    residual = direction = C
+    square = np.einsum("ij,ij->j", residual, residual)
+    while True:
+        image = apply(direction)
+        length = _quotient(square, np.einsum("ij,ij->j", direction, image))
+        Z = Z + length * direction
+        residual = residual - length * image
+        yield Z, residual
+        previous, square = square, np.einsum("ij,ij->j", residual, residual)
+        direction = residual + _quotient(square, previous) * direction
+
+
+def _quotient(a, b):
+    return np.divide(a, b, out=np.zeros_like(a), where=b > 0)
+
+
+def heavy_ball(apply, C, distortion):
+    """The fixed-point iteration of FOSSILS with momentum for T Z = C, from Z = C."""
+    damping, momentum = (1 - distortion) ** 2, distortion
+    previous = Z = C
+    residual = C - apply(Z)
+    while True:
+        Z, previous = Z + damping * residual + momentum * (Z - previous), Z
+        residual = C - apply(Z)
+        yield Z, residual
