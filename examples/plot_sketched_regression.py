@@ -43,7 +43,7 @@ predicted = np.concatenate([model.predict(X) for X, _ in chunks]).reshape(-1, wi
 figure, axes = plt.subplots(1, 3, figsize=(11, 2.9), layout="constrained")
 axes[0].imshow(pixels, cmap="gray", vmin=0, vmax=1)
 axes[1].imshow(predicted, cmap="gray", vmin=0, vmax=1)
-residual = axes[2].imshow(pixels - predicted, cmap="RdBu", vmin=-0.05, vmax=0.05)
+residual = axes[2].imshow(pixels - predicted, cmap="RdBu", vmin=-0.15, vmax=0.15)
 figure.colorbar(residual, ax=axes[2], shrink=0.8)
 for ax, title in zip(axes, ("green channel", "predicted from the neighbours", "residual")):
     ax.set(title=title, xticks=[], yticks=[])
@@ -75,8 +75,9 @@ for (size, _), fitted in models.items():
     largest = np.abs(fitted.coef_ - exact).max()
     right.loglog(size, largest, "o", color="tab:blue", alpha=0.6)
     right.loglog(size, fitted.linf_bound_, "_", color="tab:red", markersize=14)
-right.set(title="largest error, five sketches each", xlabel="rows kept", ylabel="coefficient")
-right.set_xticks(sizes, [str(size) for size in sizes], minor=False)
+right.set(title="largest error, five sketches each", xlabel="rows kept")
+right.set_xticks(sizes, [str(size) for size in sizes])
+right.set_yticks([0.2, 0.5, 1, 2], ["0.2", "0.5", "1", "2"])
 right.minorticks_off()
 right.legend(
     handles=[

@@ -1,16 +1,19 @@
 """Taking arrays in: dtype and layout for kernels, without silent copies of large inputs."""
 
 import re
+from importlib import import_module
 
 import numpy as np
 import scipy.sparse
 from sklearn.utils import check_array
 
+from sparsesci._core.device import is_cuda_array, resolve_device
+
 _FLOATS = (np.float64, np.float32)
 _COPY_BYTES = 1 << 22
 
 
-def check_rows(A, *, name="A", allow_complex=False, allow_vector=False, check_finite=True):
+def check_rows(A, *, name="A", allow_complex=False, allow_vector=False, check_finite=True, device="cpu"):
     """Return ``A`` as a 2-d float array or CSR matrix, in scikit-learn's way of checking.
 
     Parameters
@@ -26,12 +29,21 @@ def check_rows(A, *, name="A", allow_complex=False, allow_vector=False, check_fi
         Whether a 1-d array is taken; it is returned as one column.
     check_finite : bool
         Whether NaN and infinity are refused here.
+    device : {"cpu", "cuda", "auto"}
+        Where ``A`` is going to be used. An array on a GPU is taken, and returned as a Numba device array, where that
+        is a GPU.
 
     Raises
     ------
     ValueError, TypeError
-        As scikit-learn's ``check_array``; TypeError for complex data where they are not defined.
+        As scikit-learn's ``check_array``; TypeError for complex data where they are not defined, and for an array on a
+        GPU that is to be used on the CPU.
     """
+    if is_cuda_array(A):
+        if resolve_device(device) == "cpu":
+            raise TypeError(f"{name} is on a GPU: copy it to the host, or pass device='cuda' where that is offered")
+        cuda = import_module("sparsesci._core.cuda")
+        return cuda.check_device_rows(A, name, allow_complex, allow_vector, check_finite)
     try:
         return _check_rows(A, name, allow_complex, allow_vector, check_finite)
     except (TypeError, ValueError) as error:
@@ -49,6 +61,8 @@ def _check_rows(A, name, allow_complex, allow_vector, check_finite):
         if not allow_complex:
             raise TypeError(f"{name} must be real; complex data are not supported")
         return _check_complex(A, name, check_finite)
+    if getattr(getattr(A, "dtype", None), "kind", None) in ("m", "M"):
+        raise TypeError(f"{name} must be numeric; got dtype {A.dtype}")
     return check_array(
         A,
         accept_sparse="csr",

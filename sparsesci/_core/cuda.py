@@ -9,13 +9,14 @@ warp reads whole sectors of memory. One unused row after every 16 keeps rows tha
 banks.
 """
 
+import math
 from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
 from numba import cuda, njit
 
-from sparsesci._core.device import is_cuda_array
+from sparsesci._core.device import is_cuda_array, resolve_device
 
 # Host arrays are copied to the device in pieces of at most this many bytes. Device arrays are taken in the same pieces,
 # so that the sums are the same.
@@ -136,6 +137,50 @@ def copied(array, dtype):
     return result
 
 
+@cuda.jit
+def find_not_finite(x, found):
+    """Set found[0] to 1 if the 1-d array x holds NaN or infinity."""
+    i = cuda.grid(1)
+    if i < x.size and not math.isfinite(x[i]):
+        found[0] = 1
+
+
+def check_device_rows(A, name, allow_complex, allow_vector, check_finite):
+    """Return a GPU array as a 2-d Numba device array of floats: ``sparsesci._core.arrays.check_rows`` for the GPU."""
+    A = as_device(A)
+    if A.dtype.kind not in "buifc":
+        raise TypeError(f"{name} must be numeric; got dtype {A.dtype}")
+    if A.dtype.kind == "c" and not allow_complex:
+        raise TypeError(f"{name} must be real; complex data are not supported")
+    if A.ndim != 2 and not (allow_vector and A.ndim == 1):
+        raise ValueError(f"{name} must be 2-d; got {A.ndim} dimension(s)")
+    if A.size == 0:
+        raise ValueError(f"{name} must not be empty; got shape {tuple(A.shape)}")
+    kept = ("float32", "float64", "complex64", "complex128")
+    if A.dtype.name not in kept:
+        A = copied(A, np.float64)
+    if A.ndim == 1:
+        A = contiguous(A).reshape(A.size, 1)
+    if check_finite and not all_finite(A):
+        raise ValueError(f"Input {name} contains NaN or infinity.")
+    return A
+
+
+def all_finite(A):
+    """Return whether the device array holds neither NaN nor infinity."""
+    flat = real_view(contiguous(A).reshape(A.size))
+    found = device_zeros((1,), np.int8)
+    for_each(find_not_finite, flat.size)(flat, found)
+    return not found.copy_to_host()[0]
+
+
+def real_view(A):
+    """Return a device array of floats or complex numbers as one of floats, with twice the columns if need be."""
+    if A.dtype.kind != "c":
+        return A
+    return contiguous(A).view(np.float32 if A.dtype.itemsize == 8 else np.float64)
+
+
 def device_zeros(shape, dtype):
     """Return a device array of zeros, of at least one element."""
     result = cuda.device_array(shape, dtype)
@@ -155,6 +200,23 @@ def on_device(out):
     held = cuda.to_device(out)
     yield held
     held.copy_to_host(out)
+
+
+def check_device_out(out, device):
+    """Return a GPU array that is to be written to as a Numba device array; TypeError if ``device`` is the CPU."""
+    if resolve_device(device) == "cpu":
+        raise TypeError("out is on a GPU: pass device='cuda', or a host array")
+    out = as_device(out)
+    if not out.is_c_contiguous():
+        raise ValueError("out must be C-ordered where it is on a GPU")
+    return out
+
+
+def add_host_array(total, out):
+    """out += total, where ``out`` is a 2-d device array and ``total`` a C-ordered host array of its shape and type."""
+    real = cuda.to_device(total.view(total.real.dtype)[np.newaxis])
+    with on_device(real_view(out)) as held:
+        for_each(add_slots, held.size)(real, held)
 
 
 @contextmanager

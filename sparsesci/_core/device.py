@@ -58,5 +58,8 @@ def twin(kernels, device):
 
 
 def is_cuda_array(array):
-    """Return whether ``array`` lives on a GPU and says so through ``__cuda_array_interface__``."""
-    return hasattr(array, "__cuda_array_interface__")
+    """Return whether ``array`` lives on a GPU and says so through ``__cuda_array_interface__``.
+
+    Numba's own arrays have a second mark, the only one of those that its simulator makes.
+    """
+    return hasattr(array, "__cuda_array_interface__") or getattr(array, "__cuda_ndarray__", False) is True

@@ -39,7 +39,7 @@ def _rich_table(table):
     for name in ("time", "ratio", "range", "memory"):
         figure.add_column(name, justify="right", no_wrap=True)
     for metric in table.metrics:
-        figure.add_column(metric["name"], justify="right")
+        figure.add_column(metric["name"], justify="right", max_width=11)
     for measurement in table.measurements:
         figure.add_row(*_row(table, measurement), style=_STYLES.get(measurement.role))
     notes = [f"{m.contender}: {m.note}" for m in table.measurements if m.note]

@@ -4,17 +4,22 @@ from sparsesci._core.exceptions import SketchWarning
 from sparsesci.sketching._fwht import fwht
 from sparsesci.sketching._gaussian import GaussianSketch
 from sparsesci.sketching._operators import make_sketch, sketch
+from sparsesci.sketching._projection import SketchProjection
 from sparsesci.sketching._sketched_regression import SketchedRegression
 from sparsesci.sketching._sparse_sign import CountSketch, SparseSignSketch
 from sparsesci.sketching._srht import SRHTSketch
+from sparsesci.sketching._tensor import TensorSketch, TensorSRHTSketch
 
 __all__ = [
     "CountSketch",
     "GaussianSketch",
     "SRHTSketch",
+    "SketchProjection",
     "SketchWarning",
     "SketchedRegression",
     "SparseSignSketch",
+    "TensorSRHTSketch",
+    "TensorSketch",
     "fwht",
     "make_sketch",
     "sketch",

@@ -72,7 +72,7 @@ def fwht(x, axis=-1, *, norm=None, order="natural", overwrite_x=False, workers=N
         cuda_kernels = import_module("sparsesci.sketching._fwht_cuda")
         return cuda_kernels.fwht_device_array(x, axis, norm, order, overwrite_x)
     x, fresh = _as_transformable(x, norm)
-    axis = _check_axis(x, axis)
+    axis = check_axis(x.shape, axis)
     n = x.shape[axis]
     reuse = (fresh or overwrite_x) and x.flags.c_contiguous and x.flags.writeable and x.flags.aligned
     y = x if reuse else np.array(x, order="C", copy=True)
@@ -96,23 +96,26 @@ def _as_transformable(x, norm):
         target = np.complex128 if kind == "c" else np.float64
     if array.dtype != target:
         return array.astype(target), True
-    return array, not isinstance(x, np.ndarray) and not hasattr(x, "__array__")
+    # Lists are copied; buffers (array.array, memoryview) are not, and __array__ may hand out its owner's array.
+    return array, not isinstance(x, np.ndarray) and not hasattr(x, "__array__") and array.flags.owndata
 
 
-def _check_axis(x, axis):
-    if x.ndim == 0:
+def check_axis(shape, axis):
+    """Return the number of ``axis``, from 0 on, of an array of ``shape`` that is to be transformed along it."""
+    n_axes = len(shape)
+    if n_axes == 0:
         raise ValueError("x must have at least one dimension; got a scalar")
-    if not -x.ndim <= axis < x.ndim:
-        raise ValueError(f"axis must be between {-x.ndim} and {x.ndim - 1}; got {axis}")
-    n = x.shape[axis]
+    if not -n_axes <= axis < n_axes:
+        raise ValueError(f"axis must be between {-n_axes} and {n_axes - 1}; got {axis}")
+    n = shape[axis]
     if n == 0:
-        raise ValueError(f"x must not be empty along axis {axis}; got shape {x.shape}")
+        raise ValueError(f"x must not be empty along axis {axis}; got shape {shape}")
     if n & (n - 1):
         raise ValueError(
             f"x must have a power of two as length along axis {axis}; got {n}. "
             f"Pad it with zeros to {1 << n.bit_length()}."
         )
-    return axis % x.ndim
+    return axis % n_axes
 
 
 def _transform(y, axis, workers):

@@ -5,13 +5,15 @@ registers, and writes it back. Vectors that are longer take one more pass over m
 is one addition per element and the levels come in the same order as on the CPU, so the results have the same bits.
 """
 
+import math
+
 import numpy as np
 from numba import cuda, njit
 
 from sparsesci._core import cuda as device
 from sparsesci._core.cuda import log2_ceil, padded, tile_of
 from sparsesci._core.device import is_cuda_array
-from sparsesci.sketching._fwht import _check_axis, sequency_order
+from sparsesci.sketching._fwht import check_axis, sequency_order
 from sparsesci.sketching._fwht_kernels import hadamard4, hadamard8
 
 _SECTOR_BYTES = 32
@@ -238,8 +240,8 @@ def fwht_device_array(x, axis, norm, order, overwrite_x):
     """
     given = device.as_device(x)
     dtype = _transformed_dtype(given.dtype, norm)
-    axis = _check_axis(given, axis)
-    n, inner = given.shape[axis], int(np.prod(given.shape[axis + 1 :], dtype=np.int64))
+    axis = check_axis(tuple(given.shape), axis)
+    n, inner = given.shape[axis], math.prod(given.shape[axis + 1 :])
     y = device.contiguous(given, dtype) if overwrite_x else device.copied(given, dtype)
     if y.size == 0:
         return y

@@ -47,7 +47,7 @@ class GaussianSketch(SketchOperator):
     def _accumulate(self, A, out, row_offset, n_jobs, device):
         twin(_gaussian_kernels, device).gaussian_accumulate(A, self.key, row_offset, out, n_jobs)
 
-    def _rmatvec(self, y):
+    def _transposed_product(self, y):
         m, n = self.shape
         result = np.empty(n, dtype=np.result_type(y, self.dtype))
         for start in range(0, n, _BLOCK_COLUMNS):
@@ -56,3 +56,10 @@ class GaussianSketch(SketchOperator):
             _gaussian_kernels.gaussian_columns(self.key, start, stop, columns, None)
             result[start:stop] = columns @ y
         return result * self._scale
+
+    def todense(self):
+        """Return S as an array of shape (n_components, n_rows)."""
+        columns = np.empty(self.shape[::-1], dtype=self.dtype)
+        _gaussian_kernels.gaussian_columns(self.key, 0, self.shape[1], columns, None)
+        columns *= self._scale
+        return columns.T

@@ -102,6 +102,19 @@ class SketchFactor:
         ratio = np.divide(gradient, scale, out=np.zeros(gradient.shape), where=scale > 0)
         return np.linalg.norm(ratio, axis=0) / max(self.norm, np.finfo(float).tiny)
 
+    def relative_residual(self, G, B, norms):
+        """Return ||V^T D G|| / (||A D||_F norms + ||D B||), V restricted to the space that W spans."""
+        return self._relative(self._Vt[: self.rank] @ (self.column_scale[:, None] * G), B, norms)
+
+    def whitened_relative_residual(self, C, B, norms):
+        """Return the same from C = W^T G."""
+        return self._relative(self._kept * C, B, norms)
+
+    def _relative(self, residual, B, norms):
+        size = self.norm * norms + np.linalg.norm(self.column_scale[:, None] * B, axis=0)
+        residual = np.linalg.norm(residual, axis=0)
+        return np.divide(residual, size, out=np.zeros(len(size)), where=size > 0)
+
     def _solution_norms(self, X):
         return np.linalg.norm(X / self.column_scale[:, None], axis=0)
 

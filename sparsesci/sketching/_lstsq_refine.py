@@ -11,15 +11,27 @@ _STAGNATION = 0.3
 
 
 class Solution:
-    """The best solution seen so far, with its gradient, residual norms and backward errors, one for each column."""
+    """The best minimiser of ||A X - B|| seen so far, with its gradient, residual norms and backward errors.
+
+    Everything is kept for each column of B by itself.
+    """
+
+    sketches_rhs = True
 
     def __init__(self, matrix, B, factor):
         self.matrix, self.B, self.factor = matrix, B, factor
-        self.X = factor.start.astype(matrix.dtype)
+        self.X = self.start()
         self.G = self.residual_norms = None
         self.errors = np.full(B.shape[1], np.inf)
         self.history = []
         self.n_iter = 0
+
+    def start(self):
+        return self.factor.start.astype(self.matrix.dtype)
+
+    @property
+    def minimiser(self):
+        return self.X
 
     @property
     def evaluated(self):
@@ -30,16 +42,12 @@ class Solution:
         """Largest backward error of a column."""
         return float(self.errors.max())
 
-    def evaluate(self):
-        """Compute gradient and backward error of the solution that this begins with."""
-        self.propose(self.X)
-
     def propose(self, X):
         """Compute gradients and backward errors of ``X`` and keep the columns that are better."""
-        self.record(X, *self.matrix.gradient(X, self.B))
+        self.record(X, *self.gradient(X))
 
     def record(self, X, G, residual_norms):
-        errors = self.factor.backward_error(X, G, residual_norms)
+        errors = self.backward_errors(X, G, residual_norms)
         first = not self.evaluated
         self.history.append(float(errors.max()))
         if first:
@@ -51,11 +59,55 @@ class Solution:
         self.residual_norms = np.where(better, residual_norms, self.residual_norms)
         self.errors = np.where(better, errors, self.errors)
 
+    def gradient(self, X):
+        """Return A^T (B - A X) and the norms of the columns of B - A X."""
+        return self.matrix.gradient(X, self.B)
+
+    def backward_errors(self, X, G, residual_norms):
+        return self.factor.backward_error(X, G, residual_norms)
+
+    def promised_errors(self, C):
+        """Return the backward errors that a solution with W^T G = C would have."""
+        return self.factor.whitened_backward_error(C, self.X, self.residual_norms)
+
+    def forward_accuracy(self):
+        return self.factor.forward_accuracy(self.X, self.residual_norms)
+
+
+class MinimumNormSolution(Solution):
+    """The same for the solution A X of least norm of A^T (A X) = B, where A^T has more columns than rows.
+
+    ``G`` is B - A^T A X, ``residual_norms`` are the norms of A X, and the backward error is that of Rigal and Gaches:
+    the residual relative to ||A|| ||A X|| + ||B||.
+    """
+
+    sketches_rhs = False
+
+    def start(self):
+        return np.zeros_like(self.B)
+
+    @property
+    def minimiser(self):
+        return self.matrix.apply(self.X)
+
+    def gradient(self, X):
+        G, norms = self.matrix.gradient(X, None)
+        return self.B + G, norms
+
+    def backward_errors(self, X, G, residual_norms):
+        return self.factor.relative_residual(G, self.B, residual_norms)
+
+    def promised_errors(self, C):
+        return self.factor.whitened_relative_residual(C, self.B, self.residual_norms)
+
+    def forward_accuracy(self):
+        return np.zeros(self.B.shape[1])
+
 
 def refine(solution, correct, tolerance, max_sweeps):
     """Correct until the backward error is at most ``tolerance``, or a sweep no longer helps much."""
     if not solution.evaluated:
-        solution.evaluate()
+        solution.propose(solution.X)
     for _ in range(max_sweeps):
         previous = solution.error
         if previous <= tolerance:
@@ -89,9 +141,9 @@ def normal_correction(solution, whitened):
     LinAlgError
         If the matrix is not positive definite.
     """
-    matrix, factor = solution.matrix, solution.factor
-    X = solution.X
-    M, G, residual_norms = matrix.normal_matrix(factor.whitener() if whitened else None, X, solution.B)
+    factor = solution.factor
+    X, B = (solution.X[:, :0], None) if solution.evaluated else (solution.X, solution.B)
+    M, G, residual_norms = solution.matrix.normal_matrix(factor.whitener() if whitened else None, X, B)
     if not solution.evaluated:
         solution.record(X, G, residual_norms)
     H = factor.from_whitener(M) if whitened else factor.from_normal(M)
@@ -123,9 +175,9 @@ class InnerIteration:
         self.first = True
 
     def __call__(self, solution):
-        factor, X, norms = solution.factor, solution.X, solution.residual_norms
+        factor = solution.factor
         eps = np.finfo(solution.matrix.dtype).eps
-        enough = 10 * eps * factor.forward_accuracy(X, norms) if self.first else 0.0
+        enough = 10 * eps * solution.forward_accuracy() if self.first else 0.0
         self.first = False
         C = factor.whiten_transpose(solution.G)
         begin = np.linalg.norm(C, axis=0)
@@ -134,8 +186,7 @@ class InnerIteration:
             n_iter += 1
             best = Z
             size = np.linalg.norm(residual, axis=0)
-            promised = factor.whitened_backward_error(residual, X, norms)
-            done = (promised <= self.target) | (size <= enough)
+            done = (solution.promised_errors(residual) <= self.target) | (size <= enough)
             if done.all() or n_iter >= self.max_iter or not (size <= 10 * begin).all():
                 break
         return factor.whiten(best), n_iter

@@ -1,6 +1,7 @@
 """The base of all sketching operators, and the functions that make and apply them by name."""
 
 import copy
+from importlib import import_module
 from types import MappingProxyType
 
 import numpy as np
@@ -8,17 +9,21 @@ import scipy.sparse
 from scipy.sparse.linalg import LinearOperator
 
 from sparsesci._core.arrays import check_rows, kernel_view, row_chunks
+from sparsesci._core.device import is_cuda_array
 from sparsesci._core.rng import key_from_random_state
+from sparsesci._core.threads import effective_n_jobs
 from sparsesci._core.validation import check_integer, check_option
 
 _DTYPES = (np.dtype(np.float64), np.dtype(np.float32))
+_IDENTITY_ROWS = 1024
 
 
 class SketchOperator(LinearOperator):
     """Random matrix S of shape (n_components, n_rows) with E[S^T S] = I, defined by a 64-bit key.
 
-    Subclasses give ``kind``, ``certified`` and ``_accumulate(A, out, row_offset, n_jobs, device)``, which adds
-    ``S[:, row_offset : row_offset + len(A)] @ A``, times ``1 / _scale``, to ``out``.
+    Subclasses give ``kind``, ``certified``, ``_accumulate(A, out, row_offset, n_jobs, device)``, which adds
+    ``S[:, row_offset : row_offset + len(A)] @ A``, times ``1 / _scale``, to ``out``, and ``_transposed_product(y)``,
+    which returns ``S.T @ y`` for a vector.
 
     Parameters
     ----------
@@ -28,7 +33,7 @@ class SketchOperator(LinearOperator):
         Number of rows that are sketched, n.
     random_state : int, RandomState instance, Generator or None, default=None
     dtype : {float64, float32}, default=float
-        Type of the operator's entries in ``S @ x``; ``sketch`` and ``accumulate`` follow their input.
+        Type of the operator's entries, for the result of ``S @ x``; ``sketch`` and ``accumulate`` follow their input.
     """
 
     kind = None
@@ -52,7 +57,8 @@ class SketchOperator(LinearOperator):
         Parameters
         ----------
         A : array-like or sparse matrix of shape (n_rows, d) or (n_rows,)
-            Real or complex; CSR is used as it is, other sparse formats are converted.
+            Real or complex; CSR is used as it is, other sparse formats are converted. An array on a GPU
+            (``__cuda_array_interface__``) is used there, without a copy if it is C-ordered.
         n_jobs : int or None, default=None
             Number of threads (joblib's meaning). The result does not depend on it.
         device : {"cpu", "cuda", "auto"}, default="cpu"
@@ -65,9 +71,11 @@ class SketchOperator(LinearOperator):
         ------
         ValueError
             If ``A`` has another number of rows than the operator has columns, is empty, or holds NaN or infinity.
+        TypeError
+            If ``A`` is on a GPU and ``device`` is not.
         """
         vector = not scipy.sparse.issparse(A) and np.ndim(A) == 1
-        A = check_rows(A, allow_complex=True, allow_vector=True, check_finite=False)
+        A = check_rows(A, allow_complex=True, allow_vector=True, check_finite=False, device=device)
         if A.shape[0] != self.shape[1]:
             raise ValueError(f"A must have {self.shape[1]} rows, as the sketch has columns; got {A.shape[0]}")
         out = np.zeros((self.shape[0], A.shape[1]), dtype=A.dtype)
@@ -75,7 +83,7 @@ class SketchOperator(LinearOperator):
         out *= self._scale
         # Every row of A reaches the sketch, so it shows what A contains, at no pass over A.
         if not np.isfinite(out).all():
-            check_rows(A, allow_complex=True)
+            check_rows(A, allow_complex=True, device=device)
         return out[:, 0] if vector else out
 
     def accumulate(self, A, out, *, row_offset=0, n_jobs=None, device="cpu"):
@@ -86,8 +94,9 @@ class SketchOperator(LinearOperator):
         Parameters
         ----------
         A : array-like or CSR matrix of shape (rows, d)
-            Some of the rows that are sketched. Not checked for NaN.
+            Some of the rows that are sketched. Not checked for NaN. An array on a GPU as in ``sketch``.
         out : ndarray of shape (n_components, d), C-ordered, of the dtype of ``A``
+            With ``device="cuda"`` it may be an array on a GPU too.
         row_offset : int, default=0
             Index, among all rows, of the first row of ``A``.
         n_jobs, device
@@ -97,27 +106,36 @@ class SketchOperator(LinearOperator):
         -------
         out : ndarray
         """
-        A = check_rows(A, allow_complex=True, check_finite=False)
+        A = check_rows(A, allow_complex=True, check_finite=False, device=device)
         row_offset = check_integer("row_offset", row_offset, minimum=0)
         if row_offset + A.shape[0] > self.shape[1]:
             raise ValueError(
                 f"rows {row_offset} to {row_offset + A.shape[0] - 1} are beyond the {self.shape[1]} rows of the sketch"
             )
-        if out.shape != (self.shape[0], A.shape[1]) or out.dtype != A.dtype:
+        cuda = import_module("sparsesci._core.cuda") if is_cuda_array(out) else None
+        target = cuda.check_device_out(out, device) if cuda else out
+        if target.shape != (self.shape[0], A.shape[1]) or target.dtype != A.dtype:
             raise ValueError(
                 f"out must have shape {(self.shape[0], A.shape[1])} and dtype {A.dtype}; "
-                f"got {out.shape} and {out.dtype}"
+                f"got {target.shape} and {target.dtype}"
             )
-        total = np.zeros(out.shape, dtype=out.dtype)
+        total = np.zeros(target.shape, dtype=target.dtype)
         self._add(A, total, row_offset, n_jobs, device)
         total *= self._scale
-        out += total
+        if cuda:
+            cuda.add_host_array(total, target)
+        else:
+            out += total
         return out
 
     def _add(self, A, total, row_offset, n_jobs, device):
         """total += S[:, row_offset : row_offset + len(A)] @ A / _scale."""
+        effective_n_jobs(n_jobs)
         if scipy.sparse.issparse(A):
             self._accumulate(A, total, row_offset, n_jobs, device)
+        elif is_cuda_array(A):
+            cuda = import_module("sparsesci._core.cuda")
+            self._accumulate(cuda.real_view(A), total.view(total.real.dtype), row_offset, n_jobs, device)
         else:
             # A complex array is a real one with twice the columns, and S is real.
             real = total.view(total.real.dtype)
@@ -137,14 +155,24 @@ class SketchOperator(LinearOperator):
         return extended
 
     def _matvec(self, x):
-        return self.sketch(np.asarray(x).reshape(-1)).astype(self.dtype, copy=False)
+        return self._matmat(np.asarray(x).reshape(-1))
 
     def _matmat(self, X):
-        return self.sketch(X)
+        product = self.sketch(X)
+        return product.astype(np.result_type(self.dtype, product.dtype), copy=False)
+
+    def _rmatvec(self, y):
+        return self._transposed_product(np.asarray(y).reshape(-1))
 
     def todense(self):
-        """Return S as an array of shape (n_components, n_rows); for small sizes and tests."""
-        return self.sketch(np.eye(self.shape[1], dtype=self.dtype))
+        """Return S as an array of shape (n_components, n_rows)."""
+        m, n = self.shape
+        dense = np.empty((m, n), dtype=self.dtype)
+        for start in range(0, n, _IDENTITY_ROWS):
+            identity = np.eye(min(_IDENTITY_ROWS, n - start), dtype=self.dtype)
+            columns = np.zeros((m, len(identity)), dtype=self.dtype)
+            dense[:, start : start + len(identity)] = self.accumulate(identity, columns, row_offset=start)
+        return dense
 
     def __repr__(self):
         return f"{type(self).__name__}(n_components={self.shape[0]}, n_rows={self.shape[1]})"
@@ -154,6 +182,7 @@ def _sketch_classes():
     from sparsesci.sketching._gaussian import GaussianSketch
     from sparsesci.sketching._sparse_sign import CountSketch, SparseSignSketch
     from sparsesci.sketching._srht import SRHTSketch
+    from sparsesci.sketching._tensor import TensorSketch, TensorSRHTSketch
 
     return MappingProxyType(
         {
@@ -161,6 +190,8 @@ def _sketch_classes():
             "gaussian": GaussianSketch,
             "sparse_sign": SparseSignSketch,
             "countsketch": CountSketch,
+            "tensor_srht": TensorSRHTSketch,
+            "tensor_sketch": TensorSketch,
         }
     )
 
@@ -210,7 +241,7 @@ def sketch(A, n_components, *, kind="srht", random_state=None, n_jobs=None, devi
     Parameters
     ----------
     A : array-like or sparse matrix of shape (n, d)
-        Real or complex.
+        Real or complex; with ``device="cuda"`` also an array on a GPU (``__cuda_array_interface__``).
     n_components : int
         Number of rows of the sketch.
     kind : {"srht", "gaussian", "sparse_sign", "countsketch"}, default="srht"
@@ -243,6 +274,6 @@ def sketch(A, n_components, *, kind="srht", random_state=None, n_jobs=None, devi
     (64, 2)
     """
     check_option("kind", kind, ("srht", "gaussian", "sparse_sign", "countsketch"))
-    A = check_rows(A, allow_complex=True, check_finite=False)
+    A = check_rows(A, allow_complex=True, check_finite=False, device=device)
     S = make_sketch(kind, n_components, A.shape[0], random_state=random_state)
     return S.sketch(A, n_jobs=n_jobs, device=device)

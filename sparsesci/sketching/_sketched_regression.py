@@ -4,8 +4,8 @@ import copy
 import warnings
 
 import numpy as np
-from scipy.sparse import issparse
 from scipy import stats
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import assert_all_finite
 from sklearn.utils.extmath import safe_sparse_dot
@@ -405,7 +405,7 @@ class SketchedRegression(RegressorMixin, BaseEstimator):
         resolve_device(self.device)
 
     def _check_data(self, X, y, sample_weight, indices, next_row, *, reset):
-        """Return the rows as ``NumberedRows``. NaN in X is not looked for here: the sketch shows it, at no pass over X."""
+        """Return the rows as ``NumberedRows``. NaN in X is found later, in its sketch, at no pass over X."""
         X, y = validate_data(
             self,
             X,

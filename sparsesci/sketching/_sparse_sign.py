@@ -75,11 +75,11 @@ class SparseSignSketch(SketchOperator):
         columns.sort_indices()
         return columns if format == "csc" else columns.tocsr()
 
-    def _rmatvec(self, y):
+    def _transposed_product(self, y):
         positions, signs = _sparse_sign_kernels.sparse_sign_pattern(
             self.key, self.nnz_per_column, self.shape[0], 0, self.shape[1]
         )
-        return (np.asarray(y)[positions] * signs).sum(axis=1) * self._scale
+        return (y[positions] * signs).sum(axis=1) * self._scale
 
 
 class CountSketch(SparseSignSketch):

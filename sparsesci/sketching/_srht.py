@@ -97,7 +97,7 @@ class SRHTSketch(SketchOperator):
         else:
             kernels.srht_accumulate(A, self.key, self.rows, row_offset, out, n_jobs)
 
-    def _rmatvec(self, y):
+    def _transposed_product(self, y):
         padded = np.zeros((1, self.n_padded, 1), dtype=np.result_type(y, self.dtype))
         padded[0, self.rows, 0] = y
         real = padded.view(padded.real.dtype)

@@ -26,6 +26,7 @@ class Entry(ABC):
     tolerance, tolerance_32 : how far results for other memory layouts, and for float32, may be off, relative to the
         largest entry
     about_rounding : names of results that measure rounding errors and so differ between layouts
+    refused_layouts : layouts of test_layouts.py that the specification refuses
     is_measurement : whether it takes seconds and returns timings, so that only bad input is tried
     prints : whether printing is what it is for
     """
@@ -36,6 +37,7 @@ class Entry(ABC):
     tolerance: float = 1e-10
     tolerance_32: float = 1e-3
     about_rounding: tuple = ()
+    refused_layouts: tuple = ()
     is_measurement: bool = False
     prints: bool = False
     name: str = field(default="", init=False)
@@ -139,10 +141,10 @@ class EstimatorEntry(Entry):
     Attributes
     ----------
     samples_by_features : whether scikit-learn's own checks apply
-    fit : name of the method that learns ("fit", or "fit_resample" for row samplers)
-    method_arguments : for each public method that needs more than X and y, a function from the fitted estimator to its
-        keyword arguments
     grid : a parameter grid for model selection
+    fit : name of the method that learns ("fit", or "fit_resample" for row samplers)
+    method_arguments : for each public method that needs more than X and y, a function from the entry to its keyword
+        arguments
     for_sklearn : estimators for scikit-learn's checks; by default the one of ``make``
     """
 
@@ -169,11 +171,9 @@ class EstimatorEntry(Entry):
 
     def outputs(self, estimator, arguments):
         """Return the learned numbers and what the estimator says about the data."""
-        learned = {
-            name: value
-            for name, value in vars(estimator).items()
-            if name.endswith("_") and not name.startswith("_") and is_numerical(value)
-        }
+        names = [name for name in dir(estimator) if name.endswith("_") and not name.startswith("_")]
+        attributes = {name: getattr(estimator, name) for name in names}
+        learned = {name: value for name, value in attributes.items() if is_numerical(value)}
         for method in DATA_METHODS:
             if hasattr(estimator, method):
                 learned[method] = getattr(estimator, method)(arguments["X"])

@@ -180,7 +180,8 @@ def _with_entry(value, place=(0, 0)):
 
 
 def _as_csr(valid):
-    return scipy.sparse.csr_array(np.atleast_2d(valid))
+    valid = np.asarray(valid)
+    return scipy.sparse.csr_array(valid.reshape(len(valid), -1))
 
 
 def _object_array(valid, value):
@@ -206,10 +207,10 @@ _NOT_NUMERIC = [
     Bad("a dictionary", lambda valid: {"a": 1}, NOT_A_NUMBER),
     Bad("a set", lambda valid: {1, 2}, NOT_A_NUMBER),
     Bad("a ragged list", lambda valid: [[1.0, 2.0], [3.0]], NOT_A_NUMBER),
-    Bad("dates", lambda valid: np.full(np.shape(valid), np.datetime64("2020-01-01")), NOT_A_NUMBER),
     Bad("date objects", lambda valid: _object_array(valid, datetime.date(2020, 1, 1)), NOT_A_NUMBER),
     Bad("records", lambda valid: np.zeros(np.shape(valid), dtype=[("a", "f8"), ("b", "i4")]), NOT_A_NUMBER),
 ]
+_DATES = Bad("dates", lambda valid: np.full(np.shape(valid), np.datetime64("2020-01-01")), NOT_A_NUMBER)
 _SHAPES = {
     0: Bad("0-d", lambda valid: np.float64(1.0), NOT_A_NUMBER),
     1: Bad("1-d", lambda valid: np.array(valid, dtype=float).reshape(-1), ValueError),
@@ -223,7 +224,8 @@ class Array(Kind):
     """An array of numbers.
 
     ``ndims`` are the numbers of dimensions that are allowed, None for all from one on; ``finite`` says whether NaN and
-    infinity are refused, ``empty`` whether an array without rows is taken; ``extra`` are further bad values as ``Bad``.
+    infinity are refused, ``empty`` whether an array without rows is taken, ``dates`` whether datetime64 counts as numeric, as it
+    does in scikit-learn; ``extra`` are further bad values as ``Bad``.
     """
 
     ndims: tuple | None = (2,)
@@ -231,6 +233,7 @@ class Array(Kind):
     empty: bool = False
     complex: bool = False
     sparse: bool = False
+    dates: bool = False
     extra: tuple = field(default=())
 
     def bad_values(self):
@@ -243,6 +246,8 @@ class Array(Kind):
         bad += [shape for ndim, shape in _SHAPES.items() if ndim not in allowed]
         if self.finite:
             bad += _NOT_FINITE
+        if not self.dates:
+            bad.append(_DATES)
         if not self.complex:
             bad.append(Bad("complex", lambda valid: np.asarray(valid) + 1j, NOT_A_NUMBER))
         if not self.sparse:

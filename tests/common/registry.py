@@ -7,6 +7,7 @@ import tempfile
 
 import numpy as np
 
+from sparsesci import sketching
 from tests.common.entries import DatasetEntry, EstimatorEntry, FunctionEntry, OperatorEntry, WarningEntry
 from tests.common.introspection import public_names
 from tests.common.kinds import (
@@ -33,29 +34,110 @@ def integers(*shape, seed=0, dtype=np.float64):
 # sketching
 
 
-def sketch_operator(**options):
-    """Return the entry of a sketching operator class."""
-    too_large = options.pop("too_large_n_components", None)
-    parameters = {
-        "n_components": Integer(too_large=too_large),
+def sketch_operator(*, n_rows=150, large_n_rows=70_000, **parameters):
+    """Return the entry of a sketching operator class; ``parameters`` add to those that all classes have."""
+    usual = {
+        "n_components": Integer(),
         "n_rows": Integer(),
         "random_state": RandomState(),
         "dtype": Dtype(),
         "A": Array(complex=True, sparse=True, ndims=(1, 2), extra=(of_length("A", 3), of_length("A", -3))),
     }
     return OperatorEntry(
-        parameters=parameters | options.pop("parameters", {}),
-        arguments=lambda: {"n_components": 24, "n_rows": 150, "A": integers(150, 3)},
-        large_arguments=lambda: {"n_components": 64, "n_rows": 70_000, "A": integers(70_000, 4)},
-        **options,
+        parameters={**usual, **parameters},
+        arguments=lambda: {"n_components": 24, "n_rows": n_rows, "A": integers(150, 3)},
+        large_arguments=lambda: {"n_components": 64, "n_rows": large_n_rows, "A": integers(70_000, 4)},
     )
+
+
+def tensor_operator():
+    """Return the entry of a sketch of Kronecker products."""
+    bad_sizes = (
+        ("a number", 150, TypeError),
+        ("one factor", (150,), ValueError),
+        ("no factor", (), ValueError),
+        ("an empty factor", (150, 0), ValueError),
+        ("a fraction", (10.0, 15), TypeError),
+        ("None", None, TypeError),
+    )
+    entry = sketch_operator(n_rows=(10, 15), large_n_rows=(250, 280))
+    entry.parameters = {**entry.parameters, "n_rows": Free(bad=bad_sizes)}
+    return entry
+
+
+def regression(n_samples, n_features):
+    """Return integer data of a regression with noise."""
+    X = integers(n_samples, n_features)
+    return {"X": X, "y": X @ np.arange(1.0, n_features + 1) + integers(n_samples, seed=1)}
+
+
+REGRESSION_DATA = {
+    "X": Array(sparse=True, dates=True, extra=(of_length("y", 5), of_length("y", -5))),
+    "y": Array(ndims=(1, 2), extra=(of_length("X", 5), of_length("X", -5))),
+}
+
+
+def other_shard(entry):
+    """Return a fitted estimator of the rows after those of the entry's data."""
+    data = entry.arguments()
+    return {"other": entry.make().set_params(row_offset=len(data["y"])).fit(**data)}
 
 
 SKETCHING = {
     "CountSketch": sketch_operator(),
     "GaussianSketch": sketch_operator(),
-    "SRHTSketch": sketch_operator(too_large_n_components=257),
-    "SparseSignSketch": sketch_operator(parameters={"nnz_per_column": Integer()}),
+    "SRHTSketch": sketch_operator(n_components=Integer(too_large=257)),
+    "SketchProjection": EstimatorEntry(
+        make=lambda: sketching.SketchProjection(n_components=10, random_state=0),
+        parameters={
+            "n_components": Integer(too_large=17, words=True),
+            "eps": Real(outside=(0.0, 1.0, -1.0)),
+            "sketch": Option(),
+            "compute_inverse_components": Flag(),
+            "random_state": RandomState(),
+            "n_jobs": Jobs(),
+            "device": Device(),
+            "X": Array(sparse=True, dates=True),
+        },
+        arguments=lambda: {"X": integers(200, 12)},
+        large_arguments=lambda: {"X": integers(30_000, 60)},
+        method_arguments={"inverse_transform": lambda entry: {"X": integers(5, 10)}},
+        grid={"sketch": ["srht", "gaussian"], "n_components": [8, 11]},
+        for_sklearn=lambda: [
+            sketching.SketchProjection(n_components=2, random_state=0, **options)
+            for options in ({}, {"sketch": "sparse_sign"}, {"sketch": "gaussian", "compute_inverse_components": True})
+        ],
+    ),
+    "SketchedRegression": EstimatorEntry(
+        make=lambda: sketching.SketchedRegression(n_max=1 << 17, random_state=0),
+        parameters={
+            "n_components": Integer(too_large=(1 << 17) + 1, none=True),
+            "eps": Real(outside=(0.0, 1.0, -1.0), none=True),
+            "sketch": Option(),
+            "n_max": Integer(none=True),
+            "row_offset": Integer(minimum=0),
+            "alpha": Real(),
+            "fit_intercept": Flag(),
+            "random_state": RandomState(),
+            "n_jobs": Jobs(),
+            "device": Device(),
+            **REGRESSION_DATA,
+        },
+        arguments=lambda: regression(200, 3),
+        large_arguments=lambda: regression(70_000, 4),
+        method_arguments={
+            "merge": other_shard,
+            "partial_unfit": lambda entry: {**entry.arguments(), "indices": np.arange(200)},
+        },
+        grid={"sketch": ["srht", "gaussian"], "alpha": [0.0, 10.0]},
+        for_sklearn=lambda: [
+            sketching.SketchedRegression(random_state=0, **options)
+            for options in ({}, {"sketch": "sparse_sign", "n_components": 64}, {"alpha": 0.5, "fit_intercept": False})
+        ],
+    ),
+    "SparseSignSketch": sketch_operator(nnz_per_column=Integer()),
+    "TensorSRHTSketch": tensor_operator(),
+    "TensorSketch": tensor_operator(),
     "SketchWarning": WarningEntry(),
     "fwht": FunctionEntry(
         parameters={
@@ -73,7 +155,8 @@ SKETCHING = {
             "workers": Jobs(),
         },
         arguments=lambda: {"x": integers(3, 16)},
-        large_arguments=lambda: {"x": integers(64, 4096)},
+        large_arguments=lambda: {"x": integers(256, 4096)},
+        refused_layouts=("objects",),
         tolerance=1e-13,
         tolerance_32=1e-5,
     ),
@@ -152,6 +235,7 @@ DATASETS = {
             "chunk_rows": Integer(none=True),
         },
         arguments=lambda: {"image": integers(11, 12, 2)},
+        refused_layouts=("int64", "int8", "objects"),  # integers are scaled by the largest value of their type
     ),
     "make_gaussian_regression": regression_generator({"noise": Real()}, n_features=4),
     "make_high_leverage_regression": regression_generator(

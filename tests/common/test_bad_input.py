@@ -1,5 +1,6 @@
 """Bad values of every parameter: refused, by name, before anything is changed."""
 
+import inspect
 import re
 import warnings
 
@@ -11,10 +12,11 @@ from tests.common.entries import EstimatorEntry, FunctionEntry, OperatorEntry, W
 from tests.common.registry import ESTIMATORS, entries, names_of
 from tests.common.results import digest, fitted_state
 
-# scikit-learn's own wordings for X and y, which do not always name them.
+# scikit-learn's and NumPy's own wordings for X and y, which do not always name them.
+NOT_NUMERIC = r"|could not convert|Complex data|must be a string or a real number"
 WORDS_FOR_DATA = {
-    "X": r"\bX\b|\barray\b|\bfeature|\bsample|\bsparse\b",
-    "y": r"\by\b|\barray\b|\btarget|\blabel|\bsample|\bshape\b",
+    "X": r"\bX\b|\barray\b|\bfeature|\bsample|\bsparse\b" + NOT_NUMERIC,
+    "y": r"\by\b|\barray\b|\btarget|\blabel|\bsample|\bshape\b" + NOT_NUMERIC,
 }
 
 
@@ -123,8 +125,6 @@ def method_call(entry, method, data):
     """Return the keyword arguments with which ``method`` is called."""
     if method in entry.method_arguments:
         return entry.method_arguments[method](entry)
-    import inspect
-
     required = [
         parameter.name
         for parameter in inspect.signature(getattr(entry.public, method)).parameters.values()

@@ -155,6 +155,12 @@ def test_what_is_no_array(value):
         check_rows(value, name="matrix_name")
 
 
+@pytest.mark.parametrize("dtype", ["M8[D]", "m8[s]"])
+def test_dates_are_no_numbers(dtype):
+    with pytest.raises(TypeError, match="B must be numeric; got dtype "):
+        check_rows(np.zeros((3, 2), dtype=dtype), name="B")
+
+
 def test_kernel_view_shares_memory():
     A = np.arange(6.0).reshape(2, 3)
     assert kernel_view(A) is A
