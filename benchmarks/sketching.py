@@ -154,9 +154,7 @@ class SparseLeastSquares:
     number = 1
 
     def setup(self, solver, difference_order):
-        self.A, self.b = make_sparse_regression(
-            100_000, 200, difference_order=difference_order, random_state=0
-        )
+        self.A, self.b = make_sparse_regression(100_000, 200, difference_order=difference_order, random_state=0)
         self.solve(solver)
 
     def solve(self, solver):
@@ -180,9 +178,7 @@ class Streaming:
         self.stream(kind, chunk, n_jobs)
 
     def stream(self, kind, chunk, n_jobs):
-        model = SketchedRegression(
-            400, sketch=kind, n_max=self.n_rows, random_state=0, n_jobs=n_jobs
-        )
+        model = SketchedRegression(400, sketch=kind, n_max=self.n_rows, random_state=0, n_jobs=n_jobs)
         for start in range(0, self.n_rows, chunk):
             model.partial_fit(self.X[start : start + chunk], self.y[start : start + chunk])
         return model

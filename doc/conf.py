@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 from importlib import import_module
 
 import sparsesci
@@ -48,7 +49,7 @@ def documented_members(class_name):
             continue
         if isinstance(value, property):
             members["properties"].append(member)
-        elif inspect.isroutine(value):
+        elif inspect.isfunction(value):  # not the request methods that scikit-learn adds
             members["methods"].append(member)
     return members
 
@@ -61,8 +62,16 @@ def constructor_signature(app, what, name, obj, options, signature, return_annot
     return str(inspect.Signature(parameters)), return_annotation
 
 
+def escape_shapes(app, what, name, obj, options, lines):
+    """Keep names such as ``n_features_in_`` in shapes from being read as hyperlinks."""
+    for i, line in enumerate(lines):
+        if "`" not in line and ">>>" not in line:
+            lines[i] = re.sub(r"(?<=[(, ])(\w+)_(?=[,)])", r"\1\\_", line)
+
+
 def setup(app):
     app.connect("autodoc-process-signature", constructor_signature)
+    app.connect("autodoc-process-docstring", escape_shapes, priority=900)  # after numpydoc
 
 
 autosummary_generate = True

@@ -102,9 +102,7 @@ def run_in_threads(functions, timeout=120):
 def run_python(code, timeout=120, **environment):
     """Return what a fresh interpreter prints that runs ``code`` with the package on its path."""
     env = {**os.environ, **environment, "PYTHONPATH": os.path.dirname(PACKAGE)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=timeout, env=env
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=timeout, env=env)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

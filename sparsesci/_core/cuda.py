@@ -10,6 +10,8 @@ banks.
 """
 
 import math
+import threading
+import warnings
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -31,6 +33,8 @@ _MOST_TILE_ROWS = 1024
 # Enough blocks to fill the largest devices twice; samples beyond the second bound would fall out of their caches.
 _WANTED_BLOCKS = 1024
 _PARTIAL_BYTES = 1 << 27
+# Python's filters of warnings belong to the process: two threads must not change them at once.
+_configuring = threading.Lock()
 
 
 class Tile(NamedTuple):
@@ -63,14 +67,16 @@ def log2_ceil(value):
     return (int(value) - 1).bit_length()
 
 
-def panel_width(n_samples, n_columns, dtype):
-    """Return log2 of the number of columns in a tile whose rows are added to ``n_samples`` samples.
+def tile_shape(n_samples, n_columns, dtype):
+    """Return log2 of the rows and of the columns of a tile of a matrix, whose rows are added to ``n_samples`` samples.
 
     As every tile reads and writes all samples once, it should have about as many rows as there are samples; but no
     panel is narrower than a sector of memory unless the matrix is.
     """
     rows = min(max(log2_ceil(n_samples), log2_ceil(_FEWEST_TILE_ROWS)), log2_ceil(_MOST_TILE_ROWS))
-    return min(tile_of(dtype).log2_size - rows, log2_ceil(n_columns))
+    size = tile_of(dtype).log2_size
+    width = min(size - rows, log2_ceil(n_columns))
+    return size - width, width
 
 
 def slot_count(n_tiles, n_panels, sample_bytes):
@@ -116,9 +122,19 @@ def add_slots(partial, out):
         out[row, column] = total
 
 
+def configured(kernel, grid, block, shared_bytes=0):
+    """Return ``kernel`` ready to run with this launch configuration.
+
+    Numba warns of grids that are too small to fill the device. Here they come with inputs that are small.
+    """
+    with _configuring, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Grid size")
+        return kernel[grid, block, 0, shared_bytes]
+
+
 def for_each(kernel, n):
     """Return ``kernel`` ready to run with one thread for each of ``n`` elements, n > 0."""
-    return kernel[-(-n // THREADS), THREADS]
+    return configured(kernel, -(-n // THREADS), THREADS)
 
 
 def contiguous(array, dtype=None):
@@ -228,9 +244,9 @@ def slots_of(n_slots, out):
         for_each(add_slots, held.size)(partial, held)
 
 
-def rows_per_piece(row_bytes, multiple=1):
-    """Return how many rows a piece has: at least ``multiple`` and a multiple of it."""
-    return max(1, PIECE_BYTES // (row_bytes * multiple)) * multiple
+def rows_per_piece(row_bytes, multiple=1, fraction=1):
+    """Return how many rows a piece, or a ``fraction``-th of one, has: a multiple of ``multiple``, not zero."""
+    return max(1, PIECE_BYTES // (fraction * row_bytes * multiple)) * multiple
 
 
 def row_pieces(A, max_rows):

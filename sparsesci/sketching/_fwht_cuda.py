@@ -176,7 +176,7 @@ def _transform(flat, n, inner):
         done = min(n, (1 << tile.log2_size) // inner)
         sizes = log2_ceil(inner), log2_ceil(done * inner), tile.log2_size
         n_tiles = -(-flat.size >> tile.log2_size)
-        fwht_contiguous[n_tiles, tile.threads, 0, tile.shared_bytes](flat, *sizes)
+        device.configured(fwht_contiguous, n_tiles, tile.threads, tile.shared_bytes)(flat, *sizes)
     most_levels = tile.log2_size - log2_ceil(_SECTOR_BYTES // flat.dtype.itemsize)
     while done < n:
         remaining = log2_ceil(n // done)
@@ -186,7 +186,7 @@ def _transform(flat, n, inner):
         log2_width = min(tile.log2_size - levels, log2_ceil(tile.threads), log2_ceil(n_columns))
         n_tiles = -(-n_columns >> log2_width)
         sizes = done * inner, levels, log2_width
-        fwht_strided[n_tiles, tile.threads, 0, tile.shared_bytes](flat, *sizes)
+        device.configured(fwht_strided, n_tiles, tile.threads, tile.shared_bytes)(flat, *sizes)
         done <<= levels
 
 

@@ -57,9 +57,12 @@ def add_products(columns, x, partial):
         # Thread (tx, ty) brings row ty, columns tx, tx + 16, ..., of both factors.
         for b in range(_PER_THREAD):
             c = tx + b * _THREADS
-            present = depth + ty < end
-            left[ty, c] = columns[depth + ty, first_row + c] if present and first_row + c < m else 0
-            right[ty, c] = x[depth + ty, first_column + c] if present and first_column + c < d else 0
+            left[ty, c] = 0
+            right[ty, c] = 0
+            if depth + ty < end and first_row + c < m:
+                left[ty, c] = columns[depth + ty, first_row + c]
+            if depth + ty < end and first_column + c < d:
+                right[ty, c] = x[depth + ty, first_column + c]
         cuda.syncthreads()
         for k in range(_DEPTH):
             for a in range(_PER_THREAD):
@@ -112,8 +115,9 @@ def gaussian_accumulate(A, key, row_offset, out, n_jobs):
     grid = -(-d // _SIDE), -(-n_components // _SIDE)
     n_slots = device.slot_count(-(-piece_rows // _DEPTH), grid[0] * grid[1], n_components * d * itemsize)
     buffer = cuda.device_array((piece_rows, n_components), out.dtype)
+    kernel = device.configured(add_products, (*grid, n_slots), (_THREADS, _THREADS))
     with device.slots_of(n_slots, out) as partial:
         for start, x in pieces:
             columns = buffer[: x.shape[0]]
             _fill_columns(key, row_offset + start, columns)
-            add_products[(*grid, n_slots), (_THREADS, _THREADS)](columns, x, partial)
+            kernel(columns, x, partial)

@@ -30,7 +30,8 @@ class SketchFactor:
     def __init__(self, SA, SB, scale_columns=True):
         self.sketch_size = SA.shape[0]
         scale = _column_norms(SA) if scale_columns else np.ones(SA.shape[1], dtype=SA.dtype)
-        scale[scale == 0] = 1.0
+        self._zero_columns = scale == 0 if scale_columns else np.zeros(len(scale), dtype=bool)
+        scale[self._zero_columns] = 1.0
         self.column_scale = 1.0 / scale.astype(np.float64)
         R, QtB = _triangle(SA / scale, SB)
         self._R = R
@@ -57,13 +58,20 @@ class SketchFactor:
         return np.linalg.norm(self.singular_values)
 
     @property
+    def norm_product(self):
+        """Frobenius norm of A D times the norm of its pseudo-inverse."""
+        return self.norm / self._kept[-1, 0] if self.rank else 0.0
+
+    @property
     def distortion(self):
         """d / m: the square of the relative error that the sketch makes in lengths."""
         return min(0.5, self.rank / self.sketch_size)
 
     def whiten(self, Z):
         """Return W Z."""
-        return self.column_scale[:, None] * (self._Vt[: self.rank].T @ (Z / self._kept))
+        X = self.column_scale[:, None] * (self._Vt[: self.rank].T @ (Z / self._kept))
+        X[self._zero_columns] = 0.0
+        return X
 
     def whiten_transpose(self, G):
         """Return W^T G."""
@@ -124,7 +132,7 @@ class SketchFactor:
         return np.linalg.norm(self._kept * coordinates, axis=0)
 
     def forward_accuracy(self, X, residual_norms):
-        """Return ||A|| ||x|| + 0.04 cond ||r|| for every column: eps times it is what a forward stable solver reaches."""
+        """Return ||A|| ||x|| + 0.04 cond ||r|| for every column; a forward stable solver reaches eps times it."""
         return self.singular_values[0] * self._solution_norms(X) + 0.04 * self.kept_cond * residual_norms
 
     def forward_error(self, X, residual_norms, backward_error):

@@ -49,6 +49,9 @@ class DenseMatrix:
         """Return a copy whose columns are multiplied by powers of two."""
         return DenseMatrix(np.ldexp(self.A, exponents), self.n_jobs)
 
+    def transposed(self):
+        return DenseMatrix(self.A.T, self.n_jobs)
+
     def toarray(self):
         return self.A
 
@@ -85,6 +88,9 @@ class SparseMatrix:
         scaled = scipy.sparse.csr_array((data, self.A.indices, self.A.indptr), shape=self.shape)
         return SparseMatrix(scaled, self.n_jobs)
 
+    def transposed(self):
+        return SparseMatrix(self.A.T.tocsr(), self.n_jobs)
+
     def toarray(self):
         return self.A.toarray()
 
@@ -97,6 +103,7 @@ class OperatorMatrix:
 
     direct = False
     preferred_sketch = "srht"
+    n_jobs = None
 
     def __init__(self, A, dtype, exponents=None):
         self.A = A
@@ -126,7 +133,9 @@ class OperatorMatrix:
         try:
             product = self.A.rmatmat(U)
         except NotImplementedError as error:
-            raise TypeError("A must define products with its transpose (rmatvec); this LinearOperator does not") from error
+            raise TypeError(
+                "A must define products with its transpose (rmatvec); this LinearOperator does not"
+            ) from error
         return np.ldexp(self._result(product), self.exponents[:, None])
 
     def _result(self, product):
@@ -137,6 +146,9 @@ class OperatorMatrix:
 
     def scaled(self, exponents):
         return OperatorMatrix(self.A, self.dtype, self.exponents + exponents)
+
+    def transposed(self):
+        return OperatorMatrix(self.A.T, self.dtype)
 
     def toarray(self):
         return np.concatenate(list(self._columns()), axis=1)

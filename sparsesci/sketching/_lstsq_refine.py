@@ -35,7 +35,7 @@ class Solution:
 
     @property
     def evaluated(self):
-        return bool(self.history)
+        return self.G is not None
 
     @property
     def error(self):
@@ -73,6 +73,14 @@ class Solution:
     def forward_accuracy(self):
         return self.factor.forward_accuracy(self.X, self.residual_norms)
 
+    def forward_errors(self):
+        """Return first-order bounds on the relative errors of the columns."""
+        return self.factor.forward_error(self.X, self.residual_norms, self.errors)
+
+    def equation_residuals(self):
+        """Return ||B - A X|| for every column."""
+        return self.residual_norms
+
 
 class MinimumNormSolution(Solution):
     """The same for the solution A X of least norm of A^T (A X) = B, where A^T has more columns than rows.
@@ -102,6 +110,12 @@ class MinimumNormSolution(Solution):
 
     def forward_accuracy(self):
         return np.zeros(self.B.shape[1])
+
+    def forward_errors(self):
+        return self.errors * self.factor.norm_product
+
+    def equation_residuals(self):
+        return np.linalg.norm(self.G, axis=0)
 
 
 def refine(solution, correct, tolerance, max_sweeps):

@@ -1,13 +1,26 @@
 """The course of a least-squares solution: sketch, factorise, choose a method, refine, and fall back if need be."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.linalg
+from scipy.special import lambertw
+from sklearn.utils import Bunch
 
+from sparsesci._core.arrays import check_rows
+from sparsesci.sketching._lstsq_factor import SketchFactor
 from sparsesci.sketching._lstsq_iterative import iterative_sketching, sketch_preconditioned_lsqr
 from sparsesci.sketching._lstsq_refine import (
+    InnerIteration,
     Solution,
+    conjugate_gradients,
+    heavy_ball,
+    identity_correction,
+    normal_correction,
+    refine,
 )
+from sparsesci.sketching._operators import make_sketch
 
 METHODS = (
     "auto",
@@ -28,9 +41,9 @@ _WITHOUT_REFINEMENT = {
 }
 
 # The normal matrix of A is accurate to eps cond^2, that of the whitened rows to eps cond; up to these values the
-# refinement contracts fast. In float64 the limits are 3e6 and 1e12.
+# refinement contracts fast. In float64 the limits are 3e6 and 4e12.
 _GRAM_LIMIT = 2e-3
-_WHITENED_LIMIT = 2.2e-4
+_WHITENED_LIMIT = 1e-3
 # Beyond these numbers of columns a few dozen passes over A take less time than forming the matrix; measured on one
 # core, but both sides scale alike.
 _GRAM_COLUMNS = 400
@@ -190,7 +203,6 @@ def _factorised_exactly(solution, request):
     SB = B if solution.sketches_rhs else A[:, :0]
     exact = type(solution)(matrix, B, _factorise(A, SB, request.min_norm))
     exact.history, exact.n_iter = solution.history, solution.n_iter
-    exact.record(exact.X, *exact.gradient(exact.X))
     return exact
 
 
@@ -206,3 +218,34 @@ def _refine_by(solution, method, tolerance, max_iter):
         iterate = heavy_ball if method == "fossils" else conjugate_gradients
         correct = InnerIteration(iterate, tolerance, max_iter)
     refine(solution, correct, tolerance, min(_MAX_SWEEPS, max_iter))
+
+
+def _warn(solution, method):
+    if method in _WITHOUT_REFINEMENT:
+        message = f"method={method!r} did not converge in {solution.n_iter} iterations"
+    else:
+        message = "the solution could not be refined to the accuracy asked for"
+    message += f"; the backward error is {solution.error:.1e}"
+    # Levels above this one: solve, sketched_lstsq, the caller.
+    warnings.warn(message, scipy.linalg.LinAlgWarning, stacklevel=4)
+
+
+def _report(solution, method, exponents):
+    factor = solution.factor
+    X, residual_norms = solution.minimiser, solution.equation_residuals()
+    if exponents is not None:
+        columns, rhs = exponents
+        X = np.ldexp(X, rhs - columns[: len(X), None])
+        residual_norms = np.ldexp(residual_norms, rhs)
+    return Bunch(
+        x=X,
+        backward_error=solution.error,
+        forward_error_estimate=float(solution.forward_errors().max()),
+        cond_estimate=float(factor.cond),
+        n_iter=solution.n_iter,
+        method=method,
+        history=np.array(solution.history),
+        sketch_size=factor.sketch_size,
+        rank=factor.rank,
+        residual_norm=residual_norms,
+    )

@@ -97,6 +97,7 @@ def _inverse_factor(r, rhs, lengths, tolerance):
     kept, dropped = lengths[order[:rank]], lengths[order[rank:]]
     # In the scaled and ordered unknowns the solutions are those of [I, W] x = T11^-1 c.
     explained = solve_triangular(t[:rank, :rank], t[:rank, rank:], check_finite=False)
+    explained[np.abs(explained) <= tolerance] = 0.0  # rounding, which the ratios of lengths would blow up
     basis = np.vstack((np.eye(rank), (explained * dropped / kept[:, np.newaxis]).T))
     q_basis, r_basis = np.linalg.qr(basis)
     inverse = solve_triangular(t[:rank, :rank], np.eye(rank), check_finite=False) / kept[:, np.newaxis]

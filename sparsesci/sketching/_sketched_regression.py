@@ -9,7 +9,7 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import assert_all_finite
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsesci._core.device import resolve_device
 from sparsesci._core.exceptions import SketchWarning
@@ -17,7 +17,7 @@ from sparsesci._core.threads import effective_n_jobs
 from sparsesci._core.validation import check_flag, check_integer, check_option, check_real
 from sparsesci.sketching import _row_ranges
 from sparsesci.sketching._operators import make_sketch
-from sparsesci.sketching._row_sketch import NumberedRows, sketch_rows
+from sparsesci.sketching._row_sketch import NumberedRows, check_weights, sketch_rows
 from sparsesci.sketching._sketch_and_solve import sketch_law, solve_sketch
 
 _DTYPES = [np.float64, np.float32]
@@ -40,8 +40,8 @@ class SketchedRegression(RegressorMixin, BaseEstimator):
         Number of rows of the sketch, m; more than there are coefficients, or the solution is one of many. None: from
         ``eps``.
     eps : float or None, default=None
-        In (0, 1): m = ceil(n_features / eps**2), at least 4 n_features. None, and ``n_components`` None: m = 8
-        n_features. With ``sketch="srht"`` both are capped at the number of rows padded to a power of two, for which
+        In (0, 1): m = ceil(n_features / eps**2), at least 4 n_features, unless ``n_components`` is given. Both None: m
+        = 8 n_features. With ``sketch="srht"`` both are capped at the number of rows padded to a power of two, for which
         the solution is exact.
     sketch : {"srht", "gaussian", "sparse_sign", "countsketch"}, default="srht"
         Kind of sketch. The last two are not certified.
@@ -199,6 +199,11 @@ class SketchedRegression(RegressorMixin, BaseEstimator):
         draft = copy.copy(self)
         draft._check_parameters()
         data = draft._check_data(X, y, sample_weight, None, draft.row_offset, reset=True)
+        if data.weight_roots is not None and not data.weight_roots.any():
+            # The second sentence is scikit-learn's.
+            raise ValueError(
+                "sample_weight is zero for every row. Sample weights must contain at least one non-zero number."
+            )
         draft._begin(data, row_bound=draft.row_offset + data.X.shape[0])
         draft._add(data)
         draft._solve()
@@ -395,8 +400,6 @@ class SketchedRegression(RegressorMixin, BaseEstimator):
             if getattr(self, name) is not None:
                 check_integer(name, getattr(self, name), minimum=1)
         if self.eps is not None:
-            if self.n_components is not None:
-                raise ValueError("n_components and eps cannot be given both; one of them must be None")
             check_real("eps", self.eps, minimum=0, maximum=1, exclusive=True)
         check_integer("row_offset", self.row_offset, minimum=0)
         check_real("alpha", self.alpha, minimum=0)
@@ -427,12 +430,7 @@ class SketchedRegression(RegressorMixin, BaseEstimator):
             raise ValueError(f"y must be {expected}, as in the first call; got shape {y.shape}")
         if self.fit_intercept if reset else self._intercept:
             targets = np.hstack((targets, np.ones((n, 1), dtype=X.dtype)))
-        roots = None
-        if sample_weight is not None:
-            weights = _check_sample_weight(sample_weight, X, dtype=X.dtype)
-            if (weights < 0).any():
-                raise ValueError(f"sample_weight must not be negative; got {weights.min()}")
-            roots = np.sqrt(weights)
+        roots = None if sample_weight is None else np.sqrt(check_weights(sample_weight, n, X.dtype))
         if indices is None:
             return NumberedRows(X, targets, roots, _row_ranges.consecutive(next_row, n), single_target)
         indices, order = _row_ranges.check_indices(indices, n)

@@ -4,14 +4,15 @@ The pattern of a piece of rows is generated first and sorted by sample within ea
 to be added atomically: a thread owns elements of the samples, and gathers for each of them, in the order of the rows,
 the signed entries of its column of the tile, which lies in shared memory. The input is read once.
 
-Dense sums are those of the CPU exactly while both use one slot, and agree to rounding otherwise.
+The rows are grouped otherwise than on the CPU: results agree to rounding, and exactly where all sums are exact. With
+one nonzero per column and few rows (one slot here, one range there) the sums have the same bits too.
 """
 
 import numpy as np
 from numba import cuda, int32, uint64
 
 from sparsesci._core import cuda as device
-from sparsesci._core.cuda import THREADS, padded, panel_width, tile_of
+from sparsesci._core.cuda import THREADS, padded, tile_of, tile_shape
 from sparsesci._core.rng import random_words, select_word
 from sparsesci.sketching._sparse_sign_kernels import PATTERN_STREAM, word_row, word_sign
 
@@ -162,7 +163,7 @@ def _sorted_pattern(key, nnz, n_components, first, n_rows, tile_rows):
     n_tiles = -(-n_rows // tile_rows)
     pointers = cuda.device_array((n_tiles, n_components + 1), np.int32)
     sources = cuda.device_array((n_tiles, tile_rows * nnz), np.int16)
-    sort_tiles[n_tiles, THREADS](positions, signs, tile_rows, pointers, sources)
+    device.configured(sort_tiles, n_tiles, THREADS)(positions, signs, tile_rows, pointers, sources)
     return pointers, sources
 
 
@@ -189,17 +190,16 @@ def sparse_sign_accumulate(A, key, nnz_per_column, row_offset, out, n_jobs):
     """
     n_rows, (n_components, d) = A.shape[0], out.shape
     tile = tile_of(out.dtype)
-    log2_width = panel_width(n_components, d, out.dtype)
-    log2_rows = tile.log2_size - log2_width
+    log2_rows, log2_width = tile_shape(n_components, d, out.dtype)
     piece_rows = device.rows_per_piece(d * out.dtype.itemsize, 1 << log2_rows)
     piece_rows = _rows_with_pattern(n_rows, piece_rows, nnz_per_column, n_components, 1 << log2_rows)
     n_panels = -(-d >> log2_width)
     n_slots = device.slot_count(-(-piece_rows >> log2_rows), n_panels, n_components * d * out.dtype.itemsize)
+    kernel = device.configured(gather_tiles, (n_panels, n_slots), tile.threads, tile.shared_bytes)
     with device.slots_of(n_slots, out) as partial:
         for start, x in device.row_pieces(A, piece_rows):
             pattern = _sorted_pattern(key, nnz_per_column, n_components, row_offset + start, x.shape[0], 1 << log2_rows)
-            sizes = log2_rows, log2_width
-            gather_tiles[(n_panels, n_slots), tile.threads, 0, tile.shared_bytes](x, *pattern, *sizes, partial)
+            kernel(x, *pattern, log2_rows, log2_width, partial)
 
 
 def sparse_sign_accumulate_csr(data, indices, indptr, key, nnz_per_column, row_offset, out, n_jobs):
@@ -208,12 +208,13 @@ def sparse_sign_accumulate_csr(data, indices, indptr, key, nnz_per_column, row_o
     piece_rows = _rows_with_pattern(n_rows, n_rows, nnz_per_column, n_components, _CSR_TILE_ROWS)
     n_blocks = -(-n_components // THREADS)
     n_slots = device.slot_count(-(-piece_rows // _CSR_TILE_ROWS), n_blocks, n_components * d * out.dtype.itemsize)
+    kernel = device.configured(gather_tiles_csr, (n_blocks, n_slots), THREADS)
     with device.slots_of(n_slots, out) as partial:
         for start, *matrix in device.csr_pieces(data, indices, indptr, piece_rows):
             pattern = _sorted_pattern(
                 key, nnz_per_column, n_components, row_offset + start, matrix[2].size - 1, _CSR_TILE_ROWS
             )
-            gather_tiles_csr[(n_blocks, n_slots), THREADS](*matrix, *pattern, _CSR_TILE_ROWS, partial)
+            kernel(*matrix, *pattern, _CSR_TILE_ROWS, partial)
 
 
 def sparse_sign_pattern(key, nnz_per_column, n_components, start, stop):

@@ -11,7 +11,7 @@ The sums are grouped otherwise than on the CPU: results agree to rounding, and e
 from numba import cuda, uint32, uint64
 
 from sparsesci._core import cuda as device
-from sparsesci._core.cuda import padded, panel_width, tile_of
+from sparsesci._core.cuda import padded, tile_of, tile_shape
 from sparsesci._core.rng import random_words, select_word
 from sparsesci.sketching._fwht_cuda import hadamard_step
 from sparsesci.sketching._srht_kernels import SIGN_STREAM
@@ -84,17 +84,17 @@ def _accumulate(pieces, n_rows, key, rows, row_offset, out):
     """Add the device arrays of ``pieces``, of up to ``n_rows`` rows each, to ``out``."""
     n_samples, d = out.shape
     tile = tile_of(out.dtype)
-    log2_width = panel_width(n_samples, d, out.dtype)
-    log2_rows = tile.log2_size - log2_width
+    log2_rows, log2_width = tile_shape(n_samples, d, out.dtype)
     n_panels = -(-d >> log2_width)
     n_slots = device.slot_count(-(-n_rows >> log2_rows), n_panels, n_samples * d * out.dtype.itemsize)
     rows = device.as_device(rows)
+    kernel = device.configured(srht_tiles, (n_panels, n_slots), tile.threads, tile.shared_bytes)
     with device.slots_of(n_slots, out) as partial:
         for start, x in pieces:
             offset = row_offset + start
             n_tiles = ((offset + x.shape[0] - 1) >> log2_rows) - (offset >> log2_rows) + 1
             sizes = log2_rows, log2_width, n_tiles
-            srht_tiles[(n_panels, n_slots), tile.threads, 0, tile.shared_bytes](x, key, rows, offset, *sizes, partial)
+            kernel(x, key, rows, offset, *sizes, partial)
 
 
 def srht_accumulate(A, key, rows, row_offset, out, n_jobs):
@@ -113,15 +113,9 @@ def srht_accumulate(A, key, rows, row_offset, out, n_jobs):
         Not used: the parameter of the CPU twin.
     """
     n_rows, d = A.shape
-    piece_rows = device.rows_per_piece(d * out.dtype.itemsize, 1 << tile_of(out.dtype).log2_size)
-    _accumulate(
-        device.row_pieces(A, piece_rows),
-        min(n_rows, piece_rows),
-        key,
-        rows,
-        row_offset,
-        out,
-    )
+    log2_rows, _ = tile_shape(*out.shape, out.dtype)
+    piece_rows = min(n_rows, device.rows_per_piece(d * out.dtype.itemsize, 1 << log2_rows))
+    _accumulate(device.row_pieces(A, piece_rows), piece_rows, key, rows, row_offset, out)
 
 
 def srht_accumulate_csr(data, indices, indptr, key, rows, row_offset, out, n_jobs):
@@ -129,14 +123,9 @@ def srht_accumulate_csr(data, indices, indptr, key, rows, row_offset, out, n_job
 
     The rows are written out as dense ones, a piece at a time, so the time is that of a dense matrix.
     """
-    d = out.shape[1]
+    n_rows, d = indptr.size - 1, out.shape[1]
+    log2_rows, _ = tile_shape(*out.shape, out.dtype)
     # Small pieces are read from the second-level cache, where they have just been written.
-    piece_rows = max(1, device.PIECE_BYTES // (8 * d * out.dtype.itemsize))
-    _accumulate(
-        device.dense_pieces(data, indices, indptr, d, piece_rows),
-        min(indptr.size - 1, piece_rows),
-        key,
-        rows,
-        row_offset,
-        out,
-    )
+    piece_rows = min(n_rows, device.rows_per_piece(d * out.dtype.itemsize, 1 << log2_rows, fraction=8))
+    pieces = device.dense_pieces(data, indices, indptr, d, piece_rows)
+    _accumulate(pieces, piece_rows, key, rows, row_offset, out)

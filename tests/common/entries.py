@@ -87,13 +87,14 @@ class Entry(ABC):
 class FunctionEntry(Entry):
     """A function of arrays and options; ``collect`` turns what it returns into what is compared."""
 
-    collect: Callable = staticmethod(lambda value: value)
+    collect: Callable | None = None
 
     def call(self, arguments):
         return self.public(**arguments)
 
     def compute(self, arguments, **options):
-        return self.collect(self.public(**{**self.random_option(), **arguments, **options}))
+        value = self.public(**{**self.random_option(), **arguments, **options})
+        return value if self.collect is None else self.collect(value)
 
 
 @dataclass(kw_only=True)
@@ -107,8 +108,11 @@ class DatasetEntry(FunctionEntry):
 class OperatorEntry(Entry):
     """A sketching operator class: the parameters of its constructor, and its use on a matrix.
 
-    ``arguments`` give ``A`` besides the constructor's parameters.
+    ``arguments`` give ``A`` besides the constructor's parameters; ``serial`` says that ``n_jobs`` has no effect on a
+    matrix without structure.
     """
+
+    serial: bool = False
 
     def call(self, arguments):
         return self.make(arguments).sketch(arguments["A"])
@@ -131,7 +135,7 @@ class OperatorEntry(Entry):
 
     @property
     def threads(self):
-        return "n_jobs"
+        return None if self.serial else "n_jobs"
 
 
 @dataclass(kw_only=True)
@@ -210,4 +214,3 @@ class WarningEntry(Entry):
 
     def compute(self, arguments, **options):
         return str(self.public("message"))
-

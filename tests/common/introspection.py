@@ -15,7 +15,9 @@ def public_modules():
 def public_names():
     """Return every public object by its name without the package's: "sketching.fwht", "show_versions"."""
     modules = public_modules()
-    found = {f"{name}.{public}": getattr(module, public) for name, module in modules.items() for public in module.__all__}
+    found = {
+        f"{name}.{public}": getattr(module, public) for name, module in modules.items() for public in module.__all__
+    }
     found |= {
         public: getattr(sparsesci, public)
         for public in sparsesci.__all__

@@ -151,7 +151,7 @@ class Jobs(Kind):
 
 @dataclass(frozen=True)
 class Device(Kind):
-    """"cpu", "cuda" or "auto"."""
+    """ "cpu", "cuda" or "auto"."""
 
     def bad_values(self):
         return [bad_scalar("unknown", "gpu", ValueError), bad_scalar("a number", 0, ValueError)]
@@ -224,8 +224,8 @@ class Array(Kind):
     """An array of numbers.
 
     ``ndims`` are the numbers of dimensions that are allowed, None for all from one on; ``finite`` says whether NaN and
-    infinity are refused, ``empty`` whether an array without rows is taken, ``dates`` whether datetime64 counts as numeric, as it
-    does in scikit-learn; ``extra`` are further bad values as ``Bad``.
+    infinity are refused, ``empty`` whether an array without rows is taken, ``dates`` whether datetime64 counts as
+    numeric, as it does in scikit-learn; ``extra`` are further bad values as ``Bad``.
     """
 
     ndims: tuple | None = (2,)

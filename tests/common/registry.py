@@ -4,6 +4,7 @@ A public name without an entry fails ``test_registry.py``. Arrays hold small int
 """
 
 import tempfile
+from dataclasses import replace
 
 import numpy as np
 
@@ -50,7 +51,7 @@ def sketch_operator(*, n_rows=150, large_n_rows=70_000, **parameters):
     )
 
 
-def tensor_operator():
+def tensor_operator(**options):
     """Return the entry of a sketch of Kronecker products."""
     bad_sizes = (
         ("a number", 150, TypeError),
@@ -61,14 +62,19 @@ def tensor_operator():
         ("None", None, TypeError),
     )
     entry = sketch_operator(n_rows=(10, 15), large_n_rows=(250, 280))
-    entry.parameters = {**entry.parameters, "n_rows": Free(bad=bad_sizes)}
-    return entry
+    return replace(entry, parameters={**entry.parameters, "n_rows": Free(bad=bad_sizes)}, **options)
 
 
 def regression(n_samples, n_features):
     """Return integer data of a regression with noise."""
     X = integers(n_samples, n_features)
     return {"X": X, "y": X @ np.arange(1.0, n_features + 1) + integers(n_samples, seed=1)}
+
+
+def least_squares(n_samples, n_features):
+    """Return the same as a call of a least-squares function."""
+    data = regression(n_samples, n_features)
+    return {"A": data["X"], "b": data["y"], "return_info": True}
 
 
 REGRESSION_DATA = {
@@ -108,6 +114,25 @@ SKETCHING = {
             for options in ({}, {"sketch": "sparse_sign"}, {"sketch": "gaussian", "compute_inverse_components": True})
         ],
     ),
+    "SketchedLeastSquares": EstimatorEntry(
+        make=lambda: sketching.SketchedLeastSquares(random_state=0),
+        parameters={
+            "fit_intercept": Flag(),
+            "method": Option(),
+            "sketch": Option(),
+            "n_components": Integer(none=True),
+            "rtol": Real(none=True),
+            "max_iter": Integer(),
+            "random_state": RandomState(),
+            "n_jobs": Jobs(),
+            "device": Device(),
+            **REGRESSION_DATA,
+        },
+        arguments=lambda: regression(200, 3),
+        large_arguments=lambda: regression(70_000, 4),
+        about_rounding=("backward_error_", "n_iter_", "cond_estimate_", "method_"),
+        grid={"method": ["gram", "spir"], "fit_intercept": [True, False]},
+    ),
     "SketchedRegression": EstimatorEntry(
         make=lambda: sketching.SketchedRegression(n_max=1 << 17, random_state=0),
         parameters={
@@ -137,7 +162,7 @@ SKETCHING = {
     ),
     "SparseSignSketch": sketch_operator(nnz_per_column=Integer()),
     "TensorSRHTSketch": tensor_operator(),
-    "TensorSketch": tensor_operator(),
+    "TensorSketch": tensor_operator(serial=True),
     "SketchWarning": WarningEntry(),
     "fwht": FunctionEntry(
         parameters={
@@ -182,6 +207,26 @@ SKETCHING = {
         arguments=lambda: {"A": integers(150, 3), "n_components": 24},
         large_arguments=lambda: {"A": integers(70_000, 4), "n_components": 64},
         tolerance_32=1e-5,
+    ),
+    "sketched_lstsq": FunctionEntry(
+        parameters={
+            "A": Array(sparse=True),
+            "b": Array(ndims=(1, 2), extra=(of_length("A", 5), of_length("A", -5))),
+            "method": Option(),
+            "sketch": Option(),
+            "n_components": Integer(minimum=3, none=True),
+            "rtol": Real(none=True),
+            "max_iter": Integer(),
+            "min_norm": Flag(),
+            "refine_dtype": Dtype(),
+            "random_state": RandomState(),
+            "n_jobs": Jobs(),
+            "device": Device(),
+            "return_info": Flag(),
+        },
+        arguments=lambda: least_squares(200, 3),
+        large_arguments=lambda: least_squares(70_000, 4),
+        about_rounding=("_error", "history", "n_iter", "cond_estimate", "sketch_size", "method"),
     ),
 }
 

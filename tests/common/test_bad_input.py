@@ -109,7 +109,9 @@ def test_wrong_number_of_features_after_fit(entry, which):
     assert fitted_state(estimator) == before
 
 
-LEARNING = re.compile(r"^(fit|partial_fit|get_params|set_params|get_metadata_routing|set_output|set_\w+_request|fit_\w+)$")
+LEARNING = re.compile(
+    r"^(fit|partial_fit|get_params|set_params|get_metadata_routing|set_output|set_\w+_request|fit_\w+)$"
+)
 
 
 def methods_after_fit(entry):
@@ -128,7 +130,9 @@ def method_call(entry, method, data):
     required = [
         parameter.name
         for parameter in inspect.signature(getattr(entry.public, method)).parameters.values()
-        if parameter.name != "self" and parameter.default is parameter.empty and parameter.kind < parameter.VAR_POSITIONAL
+        if parameter.name != "self"
+        and parameter.default is parameter.empty
+        and parameter.kind < parameter.VAR_POSITIONAL
     ]
     unknown = set(required) - data.keys()
     assert not unknown, f"say in the registry how {method} is called: method_arguments needs {sorted(unknown)}"
@@ -161,7 +165,17 @@ def test_the_matrix_is_wide():
     """At least 25 different bad inputs are tried altogether, of every sort that a user may come up with."""
     labels = {case.values[2].label for case in bad_cases(entries())}
     assert len(labels) >= 25
-    assert {"NaN", "infinity", "no rows", "0-d", "3-d", "complex", "an unknown word", "too small", "too large"} <= labels
+    assert {
+        "NaN",
+        "infinity",
+        "no rows",
+        "0-d",
+        "3-d",
+        "complex",
+        "an unknown word",
+        "too small",
+        "too large",
+    } <= labels
 
 
 @pytest.mark.parametrize("entry", entries(WarningEntry), ids=lambda entry: entry.name)

@@ -121,7 +121,9 @@ def test_data_frames(entry, library):
     assert_close(actual, expected, entry.tolerance, without=entry.about_rounding)
 
 
-TAKING_SPARSE = [entry for entry in TAKING_ARRAYS if any(getattr(entry.parameters[n], "sparse", False) for n in entry.arrays)]
+TAKING_SPARSE = [
+    entry for entry in TAKING_ARRAYS if any(getattr(entry.parameters[n], "sparse", False) for n in entry.arrays)
+]
 
 
 @pytest.mark.parametrize("format", ["csr", "csc", "coo", "csr with int64 indices"])

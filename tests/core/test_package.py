@@ -53,11 +53,7 @@ def forbidden_in(tree, may_print):
             if not (isinstance(node.value, ast.Constant) and node.value.value is True):
                 continue
             yield node.value.lineno, f"{node.arg}=True"
-        elif isinstance(node, ast.Attribute) and node.attr == "prange":
-            yield node.lineno, "prange"
-        elif isinstance(node, ast.Name) and node.id == "prange":
-            yield node.lineno, "prange"
-        elif isinstance(node, ast.alias) and node.name == "prange":
+        elif "prange" in (getattr(node, "attr", None), getattr(node, "id", None), getattr(node, "name", None)):
             yield node.lineno, "prange"
         elif not may_print and isinstance(node, ast.Call) and getattr(node.func, "id", None) == "print":
             yield node.lineno, "print("

@@ -87,10 +87,7 @@ def test_normal_quantile_is_accurate():
     generator = np.random.default_rng(1)
     octaves = np.arange(32, dtype=np.uint64)
     # Both ends of every octave and of its segments, and random words of every size.
-    ends = [
-        (np.uint64(1) << octaves) + offset
-        for offset in (np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3))
-    ]
+    ends = [(np.uint64(1) << octaves) + offset for offset in (np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3))]
     ends += [ends[0] - np.uint64(1)]
     segments = (np.arange(16, 32, dtype=np.uint64)[:, None] << octaves[None, 4:]) >> np.uint64(4)
     sizes = generator.integers(0, 2**32, size=50_000, dtype=np.uint64) >> generator.integers(
@@ -134,9 +131,7 @@ def test_fills_equal_scalar_draws(draw, first):
     stream, size = 2**63 + 5, 300
     filled = fill(KEY, stream, size, *args, first=first)
     extra = tuple(np.uint64(value) for value in args)
-    one_by_one = [
-        scalar(np.uint64(KEY), np.uint64(stream), np.uint64(first + i), *extra) for i in range(size)
-    ]
+    one_by_one = [scalar(np.uint64(KEY), np.uint64(stream), np.uint64(first + i), *extra) for i in range(size)]
     assert filled.tolist() == one_by_one
 
 
@@ -178,9 +173,7 @@ def test_stream_of_keeps_purposes_apart():
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize(
-    ("draw", "distribution"), [("uniform", stats.uniform), ("normal", stats.norm)]
-)
+@pytest.mark.parametrize(("draw", "distribution"), [("uniform", stats.uniform), ("normal", stats.norm)])
 def test_continuous_draws_have_their_distribution(draw, distribution, seed):
     values = FILLS[draw][0](rng.key_from_random_state(seed), seed, 200_000)
     assert stats.kstest(values, distribution.cdf).pvalue > FALSE_ALARM
@@ -213,8 +206,7 @@ def test_signs_are_fair_and_independent(seed):
 def test_streams_and_keys_are_uncorrelated(draw):
     fill, size = FILLS[draw][0], 100_000
     series = np.array(
-        [fill(key, stream, size) for key in (1, 2, KEY) for stream in (0, 1, 2**32)]
-        + [fill(1, 0, size, first=size)]
+        [fill(key, stream, size) for key in (1, 2, KEY) for stream in (0, 1, 2**32)] + [fill(1, 0, size, first=size)]
     )
     correlation = np.corrcoef(series) - np.eye(len(series))
     # 45 pairs at 6 standard deviations: false alarm below 45 * 2e-9 = 9e-8.
@@ -234,10 +226,7 @@ def test_lagged_draws_are_uncorrelated():
 @pytest.mark.parametrize(("population", "size"), [(6, 1), (6, 3), (7, 5), (5, 5), (4, 0)])
 def test_subsets_are_uniform(population, size):
     draws = 3000
-    counts = Counter(
-        tuple(rng.sample_without_replacement(key, 9, population, size).tolist())
-        for key in range(draws)
-    )
+    counts = Counter(tuple(rng.sample_without_replacement(key, 9, population, size).tolist()) for key in range(draws))
     subsets = list(itertools.combinations(range(population), size))
     assert set(counts) <= set(subsets)
     if len(subsets) > 1:
@@ -279,16 +268,16 @@ def test_instances_are_advanced(make):
 
 
 def test_none_draws_from_the_global_state():
-    state = np.random.get_state()
+    state = np.random.get_state()  # noqa: NPY002
     try:
-        np.random.seed(5)
+        np.random.seed(5)  # noqa: NPY002
         keys = [rng.key_from_random_state(None) for _ in range(2)]
-        np.random.seed(5)
+        np.random.seed(5)  # noqa: NPY002
         assert keys == [rng.key_from_random_state(None) for _ in range(2)]
         assert keys[0] != keys[1]
         assert keys[0] == rng.key_from_random_state(5)
     finally:
-        np.random.set_state(state)
+        np.random.set_state(state)  # noqa: NPY002
 
 
 @pytest.mark.parametrize("value", [-1, 2**32, 1.5, "seed", [1, 2], np.array([1])])

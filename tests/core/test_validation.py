@@ -139,7 +139,15 @@ def nan_in(A):
 @pytest.mark.parametrize("complex_", [False, True])
 @pytest.mark.parametrize(
     "spoil",
-    [nan_in, lambda A: A * np.inf, lambda A: A[:0], lambda A: A[:, :0], lambda A: A[0], lambda A: A[None], lambda A: A[0, 0]],
+    [
+        nan_in,
+        lambda A: A * np.inf,
+        lambda A: A[:0],
+        lambda A: A[:, :0],
+        lambda A: A[0],
+        lambda A: A[None],
+        lambda A: A[0, 0],
+    ],
     ids=["nan", "inf", "no rows", "no columns", "1-d", "3-d", "0-d"],
 )
 def test_bad_rows_are_named(spoil, complex_):

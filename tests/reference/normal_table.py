@@ -26,9 +26,7 @@ def fit_segment(octave, segment):
     """Return the fixed-point coefficients of -quantile on one segment, constant term first."""
     width = mpmath.mpf(2) ** (octave - 33) / 2**SEGMENT_BITS
     middle = mpmath.mpf(2) ** (octave - 33) + (segment + mpmath.mpf(1) / 2) * width
-    nodes = [
-        mpmath.cos(mpmath.pi * (2 * i + 1) / (2 * (DEGREE + 1))) / 2 for i in range(DEGREE + 1)
-    ]
+    nodes = [mpmath.cos(mpmath.pi * (2 * i + 1) / (2 * (DEGREE + 1))) / 2 for i in range(DEGREE + 1)]
     vandermonde = mpmath.matrix([[x**j for j in range(DEGREE + 1)] for x in nodes])
     values = mpmath.matrix([-normal_quantile(middle + x * width) for x in nodes])
     coefficients = mpmath.lu_solve(vandermonde, values)

@@ -28,9 +28,7 @@ def philox4x32(counter, key):
 
 def random_words(key, stream, counter):
     """Return the four words of the 128-bit counter (counter, stream) under the 64-bit key."""
-    return philox4x32(
-        (counter & _MASK, counter >> 32, stream & _MASK, stream >> 32), (key & _MASK, key >> 32)
-    )
+    return philox4x32((counter & _MASK, counter >> 32, stream & _MASK, stream >> 32), (key & _MASK, key >> 32))
 
 
 def _fraction(key, stream, counter):
