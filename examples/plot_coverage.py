@@ -19,7 +19,7 @@ from scipy import stats
 from sparsesci.datasets import make_gaussian_regression, make_linf_hard_instance
 from sparsesci.sketching import SketchedRegression
 
-n_rows, n_columns, n_components, n_draws = 2048, 32, 512, 100
+n_rows, n_columns, n_components, n_draws = 2048, 32, 512, 80
 sizes = (n_rows, n_columns, n_components)
 problems = {
     "normal data": make_gaussian_regression(n_rows, n_columns, random_state=0),

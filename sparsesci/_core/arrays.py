@@ -1,6 +1,5 @@
 """Taking arrays in: dtype and layout for kernels, without silent copies of large inputs."""
 
-import re
 from importlib import import_module
 
 import numpy as np
@@ -8,6 +7,7 @@ import scipy.sparse
 from sklearn.utils import check_array
 
 from sparsesci._core.device import is_cuda_array, resolve_device
+from sparsesci._core.validation import naming
 
 _FLOATS = (np.float64, np.float32)
 _COPY_BYTES = 1 << 22
@@ -44,14 +44,8 @@ def check_rows(A, *, name="A", allow_complex=False, allow_vector=False, check_fi
             raise TypeError(f"{name} is on a GPU: copy it to the host, or pass device='cuda' where that is offered")
         cuda = import_module("sparsesci._core.cuda")
         return cuda.check_device_rows(A, name, allow_complex, allow_vector, check_finite)
-    try:
+    with naming(name):
         return _check_rows(A, name, allow_complex, allow_vector, check_finite)
-    except (TypeError, ValueError) as error:
-        if re.search(rf"\b{re.escape(name)}\b", str(error)):
-            raise
-        # Most messages of NumPy and scikit-learn do not say which array they are about.
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{name} cannot be used: {error}") from error
 
 
 def _check_rows(A, name, allow_complex, allow_vector, check_finite):

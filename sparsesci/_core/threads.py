@@ -19,15 +19,15 @@ _pool = None
 _pool_size = 0
 
 
-def effective_n_jobs(n_jobs=None):
+def effective_n_jobs(n_jobs=None, name="n_jobs"):
     """Return the number of threads that ``n_jobs`` means, as in joblib.
 
     None is 1 unless a ``joblib.parallel_config`` says otherwise, -1 is all cores.
     """
     if n_jobs is not None and (isinstance(n_jobs, bool) or not hasattr(n_jobs, "__index__")):
-        raise TypeError(f"n_jobs must be an int or None; got {n_jobs!r}")
+        raise TypeError(f"{name} must be an int or None; got {n_jobs!r}")
     if n_jobs == 0:
-        raise ValueError("n_jobs must not be 0; None means 1 and -1 means all cores")
+        raise ValueError(f"{name} must not be 0; None means 1 and -1 means all cores")
     # joblib looks up its backends at every call; one thread needs none.
     return 1 if n_jobs == 1 else joblib.effective_n_jobs(n_jobs)
 

@@ -1,8 +1,25 @@
 """Checks of parameters and arrays, with messages that name the parameter, the value and what was expected."""
 
 import numbers
+import re
+from contextlib import contextmanager
 
 import numpy as np
+
+
+@contextmanager
+def naming(name):
+    """Make the TypeErrors and ValueErrors of the block name the parameter that they are about.
+
+    Most messages of NumPy and scikit-learn do not say which array they mean.
+    """
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if re.search(rf"\b{re.escape(name)}\b", str(error)):
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name} cannot be used: {error}") from error
 
 
 def check_option(name, value, options):

@@ -12,7 +12,7 @@ from sparsesci._core.info import system_info
 from sparsesci._core.progress import progress_bar
 from sparsesci._core.rng import key_from_random_state
 from sparsesci._core.threads import effective_n_jobs
-from sparsesci._core.validation import check_option
+from sparsesci._core.validation import check_option, naming
 from sparsesci.compare import _least_squares, _sketching
 from sparsesci.compare._measure import EFFORTS, measure_case, n_steps
 from sparsesci.compare._model import FAILED
@@ -205,7 +205,8 @@ def check_methods(methods):
     """Return ``methods`` as a list of known names without repetitions; ValueError names those that are known."""
     if methods is None:
         return list_methods()
-    names = [methods] if isinstance(methods, str) else list(methods)
+    with naming("methods"):
+        names = [methods] if isinstance(methods, str) else list(methods)
     unknown = [name for name in names if name not in _COMPARISONS]
     if unknown or not names:
         given = ", ".join(repr(name) for name in unknown) or "none"

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.datasets import load_sample_image
 from sklearn.utils import Bunch
 
-from sparsesci._core.validation import check_flag, check_integer, check_option
+from sparsesci._core.validation import check_flag, check_integer, check_option, naming
 
 _IMAGES = ("china.jpg", "flower.jpg")
 _CHANNELS = ("red", "green", "blue")
@@ -162,7 +162,8 @@ def _read_picture(image):
     if isinstance(image, str):
         check_option("image", image, _IMAGES)
         image = load_sample_image(image)
-    image = np.asarray(image)
+    with naming("image"):
+        image = np.asarray(image)
     if image.ndim != 3 or image.size == 0:
         raise ValueError(f"image must have shape (height, width, channels) and pixels; got {image.shape}")
     if image.dtype.kind not in "buif":

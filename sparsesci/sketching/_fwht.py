@@ -6,7 +6,8 @@ from importlib import import_module
 import numpy as np
 
 from sparsesci._core.device import is_cuda_array
-from sparsesci._core.validation import check_flag, check_integer, check_option
+from sparsesci._core.threads import effective_n_jobs
+from sparsesci._core.validation import check_flag, check_integer, check_option, naming
 from sparsesci.sketching import _fwht_kernels
 
 _NATIVE = ("float32", "float64", "complex64", "complex128")
@@ -68,6 +69,8 @@ def fwht(x, axis=-1, *, norm=None, order="natural", overwrite_x=False, workers=N
     check_option("order", order, ("natural", "sequency"))
     overwrite_x = check_flag("overwrite_x", overwrite_x)
     axis = check_integer("axis", axis)
+    if workers is not None:
+        effective_n_jobs(workers, name="workers")
     if is_cuda_array(x):
         cuda_kernels = import_module("sparsesci.sketching._fwht_cuda")
         return cuda_kernels.fwht_device_array(x, axis, norm, order, overwrite_x)
@@ -84,7 +87,8 @@ def fwht(x, axis=-1, *, norm=None, order="natural", overwrite_x=False, workers=N
 
 def _as_transformable(x, norm):
     """Return ``x`` in a type that can be transformed, and whether its memory is ours."""
-    array = np.asarray(x)
+    with naming("x"):
+        array = np.asarray(x)
     kind, name = array.dtype.kind, array.dtype.name
     if kind not in "buifc":
         raise TypeError(f"x must be a numeric array; got dtype {array.dtype}")

@@ -7,7 +7,7 @@ from sklearn.utils import check_array
 from sparsesci._core.device import resolve_device
 from sparsesci._core.rng import key_from_random_state
 from sparsesci._core.threads import effective_n_jobs, single_threaded_blas
-from sparsesci._core.validation import check_flag, check_integer, check_option, check_real
+from sparsesci._core.validation import check_flag, check_integer, check_option, check_real, naming
 from sparsesci.sketching._lstsq_matrix import check_matrix
 from sparsesci.sketching._lstsq_refine import MinimumNormSolution, Solution
 from sparsesci.sketching._lstsq_solve import METHODS, Request, solve
@@ -46,10 +46,11 @@ def sketched_lstsq(
         One or several right-hand sides.
     method : str, default="auto"
         "gram" and "whitened" form the normal matrix once, from A or from A in the well-conditioned basis, and refine
-        with its Cholesky factor. "spir" and "fossils" refine with an inner iteration, by conjugate gradients or with
-        momentum, that needs no such matrix. "iterative_sketching" and "sketch_precond_lsqr" iterate without refinement
-        and are forward stable at best. "lapack" factorises A itself: Householder QR, then the SVD of the triangle.
-        "minnorm" also takes n <= d, and returns the solution of least norm.
+        with its Cholesky factor; they leave a sparse A to "spir". "spir" and "fossils" refine with an inner iteration,
+        by conjugate gradients or with momentum, that needs no such matrix. "iterative_sketching" and
+        "sketch_precond_lsqr" iterate without refinement and are forward stable at best. "lapack" factorises A itself:
+        Householder QR, then the SVD of the triangle. "minnorm" also takes n <= d, and returns the solution of least
+        norm.
 
         "auto" takes "lapack" for n < 50 d and for small problems, and otherwise "gram", "whitened" or "spir" by
         condition number and number of columns. Whether chosen or given, these and "fossils" are followed by the next
@@ -208,11 +209,16 @@ def _check_rhs(b, n, dtype):
     """Return ``b`` as a C-ordered (n, k) array."""
     if scipy.sparse.issparse(b):
         raise TypeError("b must be a dense array; got a sparse one")
+    with naming("b"):
+        b = np.asarray(b)
+    if b.dtype.kind not in "buifcO":
+        raise TypeError(f"b must be an array of numbers; got dtype {b.dtype}")
     if np.iscomplexobj(b):
         raise TypeError("b must be real; complex data are not supported")
     if np.ndim(b) not in (1, 2) or np.size(b) == 0:
         raise ValueError(f"b must be a non-empty 1-d or 2-d array; got shape {np.shape(b)}")
-    B = check_array(b, dtype=dtype, order="C", ensure_2d=False, input_name="b")
+    with naming("b"):
+        B = check_array(b, dtype=dtype, order="C", ensure_2d=False, input_name="b")
     if len(B) != n:
         raise ValueError(f"b must have as many rows as A, {n}; got {len(B)}")
     return B.reshape(n, -1)

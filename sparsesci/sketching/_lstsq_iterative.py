@@ -20,9 +20,9 @@ def iterative_sketching(solution, tolerance, max_iter):
         previous, X = X, X + step.astype(matrix.dtype)
         solution.n_iter += 1
         if (factor.image_norms(step) <= tolerance * factor.forward_accuracy(X, norms)).all():
-            solution.propose(X)
+            solution.move(X)
             return True
-    solution.propose(X)
+    solution.move(X)
     return False
 
 
@@ -46,5 +46,5 @@ def sketch_preconditioned_lsqr(solution, tolerance, max_iter):
         step[:, [j]] = factor.whiten(result[0].reshape(-1, 1))
         solution.n_iter = max(solution.n_iter, result[2])
         converged = converged and result[1] != 7
-    solution.propose(solution.X + step.astype(matrix.dtype))
+    solution.move(solution.X + step.astype(matrix.dtype))
     return converged

@@ -5,6 +5,7 @@ import scipy.sparse
 from scipy.sparse.linalg import LinearOperator
 
 from sparsesci._core.arrays import check_rows, kernel_view
+from sparsesci._core.validation import naming
 from sparsesci.sketching import _lstsq_kernels as kernels
 
 _OPERATOR_COLUMNS = 32
@@ -170,7 +171,8 @@ def check_matrix(A, dtype, n_jobs):
         _check_shape(A.shape)
         own = np.float32 if A.dtype == np.float32 else np.float64
         return OperatorMatrix(A, np.dtype(dtype or own))
-    _check_shape(A.shape if hasattr(A, "shape") else np.shape(A))
+    with naming("A"):
+        _check_shape(A.shape if hasattr(A, "shape") else np.shape(A))
     A = check_rows(A, check_finite=False)
     if dtype is not None:
         A = A.astype(dtype, copy=False)

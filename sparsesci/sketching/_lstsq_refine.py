@@ -8,12 +8,13 @@ import numpy as np
 import scipy.linalg
 
 _STAGNATION = 0.3
+_UNSETTLED_SWEEPS = 2
 
 
 class Solution:
-    """The best minimiser of ||A X - B|| seen so far, with its gradient, residual norms and backward errors.
+    """A current minimiser of ||A X - B||, with its gradient, residual norms and backward errors, and the best so far.
 
-    Everything is kept for each column of B by itself.
+    The best is kept for each column of B by itself.
     """
 
     sketches_rhs = True
@@ -21,8 +22,7 @@ class Solution:
     def __init__(self, matrix, B, factor):
         self.matrix, self.B, self.factor = matrix, B, factor
         self.X = self.start()
-        self.G = self.residual_norms = None
-        self.errors = np.full(B.shape[1], np.inf)
+        self.G = self.residual_norms = self.errors = self._best = None
         self.history = []
         self.n_iter = 0
 
@@ -42,22 +42,23 @@ class Solution:
         """Largest backward error of a column."""
         return float(self.errors.max())
 
-    def propose(self, X):
-        """Compute gradients and backward errors of ``X`` and keep the columns that are better."""
+    def move(self, X):
+        """Go on to ``X``."""
         self.record(X, *self.gradient(X))
 
     def record(self, X, G, residual_norms):
-        errors = self.backward_errors(X, G, residual_norms)
-        first = not self.evaluated
-        self.history.append(float(errors.max()))
-        if first:
-            self.X, self.G, self.residual_norms, self.errors = X, G, residual_norms, errors
-            return
-        better = errors < self.errors
-        self.X = np.where(better, X, self.X)
-        self.G = np.where(better, G, self.G)
-        self.residual_norms = np.where(better, residual_norms, self.residual_norms)
-        self.errors = np.where(better, errors, self.errors)
+        """Go on to ``X``, whose gradient and residual norms are known."""
+        self.X, self.G, self.residual_norms = X, G, residual_norms
+        self.errors = self.backward_errors(X, G, residual_norms)
+        self.history.append(self.error)
+        state = X, G, residual_norms, self.errors
+        if self._best is not None:
+            better = self.errors < self._best[-1]
+            state = tuple(np.where(better, new, old) for new, old in zip(state, self._best))
+        self._best = state
+
+    def return_to_best(self):
+        self.X, self.G, self.residual_norms, self.errors = self._best
 
     def gradient(self, X):
         """Return A^T (B - A X) and the norms of the columns of B - A X."""
@@ -119,18 +120,24 @@ class MinimumNormSolution(Solution):
 
 
 def refine(solution, correct, tolerance, max_sweeps):
-    """Correct until the backward error is at most ``tolerance``, or a sweep no longer helps much."""
+    """Correct until the backward error is at most ``tolerance`` or no longer falls, and return to the best.
+
+    The first corrections may find a much larger or smaller X, without which the backward error cannot fall.
+    """
+    eps = np.finfo(solution.matrix.dtype).eps
     if not solution.evaluated:
-        solution.propose(solution.X)
-    for _ in range(max_sweeps):
+        solution.move(solution.X)
+    for sweep in range(max_sweeps):
         previous = solution.error
         if previous <= tolerance:
-            return
+            break
         step, n_iter = correct(solution)
         solution.n_iter += n_iter
-        solution.propose(solution.X + step.astype(solution.matrix.dtype))
-        if not solution.error <= _STAGNATION * previous:
-            return
+        solution.move(solution.X + step.astype(solution.matrix.dtype))
+        stagnates = not solution.error <= _STAGNATION * previous
+        if stagnates and (sweep >= _UNSETTLED_SWEEPS or solution.error <= 2 * eps):
+            break
+    solution.return_to_best()
 
 
 def identity_correction(solution):

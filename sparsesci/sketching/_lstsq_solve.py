@@ -35,6 +35,7 @@ METHODS = (
 )
 # Where a method does not reach the accuracy, the next one goes on.
 _NEXT = {"gram": "whitened", "whitened": "spir", "spir": "lapack", "fossils": "lapack"}
+_DENSE_ONLY = ("gram", "whitened")
 _WITHOUT_REFINEMENT = {
     "iterative_sketching": iterative_sketching,
     "sketch_precond_lsqr": sketch_preconditioned_lsqr,
@@ -90,7 +91,7 @@ def solve(matrix, B, request, kind=Solution):
         matrix, B, exponents = _rescale(matrix, B, uniform=request.min_norm)
         SA, SB = _sketch_system(matrix, B, method, request, kind)
     factor = _factorise(SA, SB, request.min_norm)
-    if method == "auto":
+    if method == "auto" or (method in _DENSE_ONLY and not matrix.direct):
         method = _choose(matrix, factor)
     solution, method, converged = _run(kind(matrix, B, factor), method, request)
     if not converged:
@@ -177,13 +178,12 @@ def _run(solution, method, request):
         tolerance = eps if request.rtol is None else request.rtol
         converged = _WITHOUT_REFINEMENT[method](solution, tolerance, request.max_iter)
         return solution, method, converged
-    tolerance = eps / 4 if request.rtol is None else request.rtol
     while True:
         if method == "lapack":
             solution = _factorised_exactly(solution, request)
-        _refine_by(solution, method, tolerance, request.max_iter)
-        if solution.error <= max(2 * eps, tolerance) or not _has_next(method, solution):
-            return solution, method, solution.error <= max(8 * eps, tolerance)
+        _refine_by(solution, method, request)
+        if solution.error <= max(2 * eps, request.rtol or 0) or not _has_next(method, solution):
+            return solution, method, solution.error <= max(8 * eps, request.rtol or 0)
         method = _NEXT[method]
 
 
@@ -206,18 +206,21 @@ def _factorised_exactly(solution, request):
     return exact
 
 
-def _refine_by(solution, method, tolerance, max_iter):
+def _refine_by(solution, method, request):
+    eps = np.finfo(solution.matrix.dtype).eps
+    tolerance = eps / 4 if request.rtol is None else request.rtol
+    max_sweeps = min(_MAX_SWEEPS, request.max_iter)
     if method == "lapack":
-        correct = identity_correction
-    elif method in ("gram", "whitened"):
+        return refine(solution, identity_correction, tolerance, max_sweeps)
+    if method in _DENSE_ONLY:
         try:
             correct = normal_correction(solution, whitened=method == "whitened")
         except scipy.linalg.LinAlgError:
-            return
-    else:
-        iterate = heavy_ball if method == "fossils" else conjugate_gradients
-        correct = InnerIteration(iterate, tolerance, max_iter)
-    refine(solution, correct, tolerance, min(_MAX_SWEEPS, max_iter))
+            return None
+        return refine(solution, correct, tolerance, max_sweeps)
+    # One more correction costs many passes: aim at the same, but be content with less.
+    correct = InnerIteration(heavy_ball if method == "fossils" else conjugate_gradients, tolerance, request.max_iter)
+    return refine(solution, correct, max(eps, tolerance), _MAX_SWEEPS)
 
 
 def _warn(solution, method):

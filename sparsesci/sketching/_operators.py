@@ -9,10 +9,10 @@ import scipy.sparse
 from scipy.sparse.linalg import LinearOperator
 
 from sparsesci._core.arrays import check_rows, kernel_view, row_chunks
-from sparsesci._core.device import is_cuda_array
+from sparsesci._core.device import is_cuda_array, resolve_device
 from sparsesci._core.rng import key_from_random_state
 from sparsesci._core.threads import effective_n_jobs
-from sparsesci._core.validation import check_integer, check_option
+from sparsesci._core.validation import check_integer, check_option, naming
 
 _DTYPES = (np.dtype(np.float64), np.dtype(np.float32))
 _IDENTITY_ROWS = 1024
@@ -74,7 +74,8 @@ class SketchOperator(LinearOperator):
         TypeError
             If ``A`` is on a GPU and ``device`` is not.
         """
-        vector = not scipy.sparse.issparse(A) and np.ndim(A) == 1
+        with naming("A"):
+            vector = not scipy.sparse.issparse(A) and np.ndim(A) == 1
         A = check_rows(A, allow_complex=True, allow_vector=True, check_finite=False, device=device)
         if A.shape[0] != self.shape[1]:
             raise ValueError(f"A must have {self.shape[1]} rows, as the sketch has columns; got {A.shape[0]}")
@@ -112,6 +113,9 @@ class SketchOperator(LinearOperator):
             raise ValueError(
                 f"rows {row_offset} to {row_offset + A.shape[0] - 1} are beyond the {self.shape[1]} rows of the sketch"
             )
+        resolve_device(device)
+        if not isinstance(out, np.ndarray) and not is_cuda_array(out):
+            raise TypeError(f"out must be an array, to be added to in place; got {type(out).__name__}")
         cuda = import_module("sparsesci._core.cuda") if is_cuda_array(out) else None
         target = cuda.check_device_out(out, device) if cuda else out
         if target.shape != (self.shape[0], A.shape[1]) or target.dtype != A.dtype:

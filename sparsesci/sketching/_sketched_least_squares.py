@@ -1,15 +1,18 @@
 """Linear regression to machine precision, as an estimator."""
 
+import warnings
+
 import numpy as np
-import scipy.linalg
 import scipy.sparse
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils import assert_all_finite
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from sparsesci._core.validation import check_flag
+from sparsesci._core.exceptions import SketchWarning
+from sparsesci._core.validation import check_flag, check_integer, check_option
 from sparsesci.sketching._lstsq import sketched_lstsq
+from sparsesci.sketching._lstsq_solve import METHODS
 
 
 class SketchedLeastSquares(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -29,16 +32,18 @@ class SketchedLeastSquares(MultiOutputMixin, RegressorMixin, BaseEstimator):
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
-        Of least norm where the features are dependent.
+        Of least norm where the features are dependent; for sparse data with an intercept, together with that.
     intercept_ : float or ndarray of shape (n_targets,)
     backward_error_ : float
-        Estimated backward error of the solution; NaN where LAPACK solved a problem that is not tall.
+        Estimated backward error of the solution.
     cond_estimate_ : float
-        Condition number of the features, scaled to unit norm; NaN likewise.
+        Condition number of the features, centred where there is an intercept and scaled to equal norm.
     n_iter_ : int
     method_ : str
-        The method that gave the solution; "lapack" where there are not more rows than coefficients.
+        The method that gave the solution. Where there are not more samples than coefficients it is that of
+        ``sketched_lstsq(..., method="minnorm")`` whatever the parameter says, "lapack" in most cases.
     rank_ : int
+        Rank of the features, centred where there is an intercept.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Where ``X`` has feature names that are all strings.
@@ -106,6 +111,7 @@ class SketchedLeastSquares(MultiOutputMixin, RegressorMixin, BaseEstimator):
             If the data hold NaN or infinity or do not fit together, or a parameter is not valid.
         """
         intercept = check_flag("fit_intercept", self.fit_intercept)
+        check_option("method", self.method, METHODS)
         X, y = validate_data(
             self,
             X,
@@ -116,6 +122,8 @@ class SketchedLeastSquares(MultiOutputMixin, RegressorMixin, BaseEstimator):
             multi_output=True,
             y_numeric=True,
         )
+        if scipy.sparse.issparse(y) or y.dtype.kind not in "buif":
+            raise ValueError("y must be a dense array of numbers")
         targets = y.reshape(len(y), -1).astype(X.dtype, copy=False)
         assert_all_finite(targets, input_name="y")
         roots = None
@@ -123,7 +131,12 @@ class SketchedLeastSquares(MultiOutputMixin, RegressorMixin, BaseEstimator):
             weights = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
             roots = np.sqrt(weights)
         A, B, feature_means, target_means = _prepare(X, targets, roots, intercept)
-        info = self._solve(A, B)
+        try:
+            info = self._solve(A, B)
+        except ValueError:
+            # The sketch shows NaN and infinity; it only knows them as those of A.
+            assert_all_finite(X.data if scipy.sparse.issparse(X) else X, input_name="X")
+            raise
         solution = info["x"]
         if intercept and scipy.sparse.issparse(X):
             coef, offset = solution[:-1], solution[-1]
@@ -133,30 +146,19 @@ class SketchedLeastSquares(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.coef_ = coef[:, 0] if single else coef.T
         self.intercept_ = (offset[0] if single else offset) if intercept else 0.0
         self.backward_error_, self.cond_estimate_ = info["backward_error"], info["cond_estimate"]
-        self.n_iter_, self.method_, self.rank_ = info["n_iter"], info["method"], int(info["rank"])
+        self.n_iter_, self.method_ = info["n_iter"], info["method"]
+        self.rank_ = info["rank"] - (len(solution) - len(coef))  # without the column of ones
         return self
 
     def _solve(self, A, B):
-        """Return the information of ``sketched_lstsq``, or as much of it as LAPACK gives where A is not tall."""
+        """Return the information of ``sketched_lstsq``; the solution is the one of least norm."""
         n, d = A.shape
-        if n <= d:
-            dense = A.toarray() if scipy.sparse.issparse(A) else A
-            assert_all_finite(dense, input_name="X")
-            x, _, rank, _ = scipy.linalg.lstsq(dense, B, check_finite=False)
-            return {
-                "x": x,
-                "backward_error": np.nan,
-                "cond_estimate": np.nan,
-                "n_iter": 1,
-                "method": "lapack",
-                "rank": rank,
-            }
         return sketched_lstsq(
             A,
             B,
-            method=self.method,
+            method="minnorm" if n <= d else self.method,
             sketch=self.sketch,
-            n_components=self.n_components,
+            n_components=self._sketch_size(min(n, d)),
             rtol=self.rtol,
             max_iter=self.max_iter,
             min_norm=True,
@@ -165,6 +167,19 @@ class SketchedLeastSquares(MultiOutputMixin, RegressorMixin, BaseEstimator):
             device=self.device,
             return_info=True,
         )
+
+    def _sketch_size(self, smallest):
+        if self.n_components is None:
+            return None
+        if check_integer("n_components", self.n_components, minimum=1) >= smallest:
+            return self.n_components
+        warnings.warn(
+            f"n_components={self.n_components} should be at least n_features or n_samples, here {smallest}; "
+            "the default is used instead.",
+            SketchWarning,
+            stacklevel=4,
+        )
+        return None
 
     def predict(self, X):
         """Predict the targets.
@@ -186,6 +201,7 @@ def _prepare(X, targets, roots, intercept):
     """Return the weighted system, centred where there is an intercept and X is dense, and the means."""
     no_means = np.zeros(X.shape[1], dtype=X.dtype), np.zeros(targets.shape[1], dtype=X.dtype)
     if scipy.sparse.issparse(X):
+        X = X.copy()  # SciPy sorts the indices of its operands in place
         if intercept:
             X = scipy.sparse.hstack((X, np.ones((X.shape[0], 1), dtype=X.dtype)), format="csr")
         if roots is not None:

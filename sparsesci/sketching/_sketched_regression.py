@@ -503,7 +503,8 @@ class SketchedRegression(RegressorMixin, BaseEstimator):
         sketched_X = sketch_rows(self.sketch_, data.X, *common)
         # Every entry of X reaches the sketch.
         if not np.isfinite(sketched_X).all():
-            assert_all_finite(data.X, estimator_name=type(self).__name__, input_name="X")
+            with np.errstate(invalid="ignore"):
+                assert_all_finite(data.X, estimator_name=type(self).__name__, input_name="X")
             raise ValueError("The sketch of X overflows. Scale X or sample_weight down.")
         sketched_targets = sketch_rows(self.sketch_, data.targets, *common)
         if not np.isfinite(sketched_targets).all():

@@ -115,7 +115,7 @@ SKETCHING = {
         ],
     ),
     "SketchedLeastSquares": EstimatorEntry(
-        make=lambda: sketching.SketchedLeastSquares(random_state=0),
+        make=lambda: sketching.SketchedLeastSquares(method="spir", random_state=0),
         parameters={
             "fit_intercept": Flag(),
             "method": Option(),
@@ -129,9 +129,13 @@ SKETCHING = {
             **REGRESSION_DATA,
         },
         arguments=lambda: regression(200, 3),
-        large_arguments=lambda: regression(70_000, 4),
+        large_arguments=lambda: regression(70_000, 20),
         about_rounding=("backward_error_", "n_iter_", "cond_estimate_", "method_"),
         grid={"method": ["gram", "spir"], "fit_intercept": [True, False]},
+        for_sklearn=lambda: [
+            sketching.SketchedLeastSquares(random_state=0, **options)
+            for options in ({}, {"method": "spir"}, {"method": "whitened", "fit_intercept": False})
+        ],
     ),
     "SketchedRegression": EstimatorEntry(
         make=lambda: sketching.SketchedRegression(n_max=1 << 17, random_state=0),
@@ -224,8 +228,8 @@ SKETCHING = {
             "device": Device(),
             "return_info": Flag(),
         },
-        arguments=lambda: least_squares(200, 3),
-        large_arguments=lambda: least_squares(70_000, 4),
+        arguments=lambda: {**least_squares(200, 3), "method": "spir"},
+        large_arguments=lambda: least_squares(70_000, 20),
         about_rounding=("_error", "history", "n_iter", "cond_estimate", "sketch_size", "method"),
     ),
 }

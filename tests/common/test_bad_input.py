@@ -78,13 +78,14 @@ DATA_CASES = [
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("entry", "name", "bad"), DATA_CASES)
 def test_a_stream_survives_bad_batches(entry, name, bad):
-    data = entry.arguments()
     estimator = clone(entry.make())
-    entry.learn(estimator, data, "partial_fit")
-    before = fitted_state(estimator)
-    with refuses(entry, name, bad):
-        entry.learn(estimator, with_bad_value(entry, name, bad), "partial_fit")
-    assert fitted_state(estimator) == before, "a failed partial_fit changed the estimator"
+    for begun in (False, True):
+        if begun:
+            entry.learn(estimator, entry.arguments(), "partial_fit")
+        before = fitted_state(estimator)
+        with refuses(entry, name, bad):
+            entry.learn(estimator, with_bad_value(entry, name, bad), "partial_fit")
+        assert fitted_state(estimator) == before, "a failed partial_fit changed the estimator"
 
 
 def other_widths(X):

@@ -65,7 +65,7 @@ def test_bits_do_not_depend_on_the_call(entry):
 
 @pytest.mark.parametrize("entry", entries(is_random=True, is_measurement=False), ids=lambda entry: entry.name)
 def test_random_state_matters(entry):
-    arguments = arguments_of(entry, large=True)  # small problems may be solved without random numbers
+    arguments = arguments_of(entry, large=True)  # small ones may need no random numbers
     name = next(iter(entry.random_option()))
     results = [flatten(entry.compute(arguments, **{name: seed})) for seed in (0, 1)]
     assert digest(results[0]) != digest(results[1])
@@ -102,13 +102,13 @@ def interrupted(call, at):
     return interrupt.delivered
 
 
-def places(call):
-    """Return places, from the first to the last, where a call can be interrupted."""
+def places(call, most=INTERRUPTIONS):
+    """Return about ``most`` places, from the first to the last, where a call can be interrupted."""
     with Interrupt() as counted:
         call()
     if not counted.places:
         return []
-    step = max(1, counted.places // INTERRUPTIONS)
+    step = max(1, counted.places // most)
     return [*range(1, counted.places, step), counted.places]
 
 
@@ -162,7 +162,7 @@ def test_interrupted_stream_goes_on(entry):
     done, expected = fitted_state(whole), entry.outputs(whole, first)
     probe = begun()
     delivered = 0
-    for at in places(lambda: entry.learn(probe, second, "partial_fit")):
+    for at in places(lambda: entry.learn(probe, second, "partial_fit"), most=400):
         estimator = begun()
         untouched = fitted_state(estimator)
         if not interrupted(lambda estimator=estimator: entry.learn(estimator, second, "partial_fit"), at):

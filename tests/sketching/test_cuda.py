@@ -105,8 +105,8 @@ def test_an_array_on_the_device_is_not_used_on_the_cpu():
         operator("srht").accumulate(given.copy_to_host(), out)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-@pytest.mark.parametrize("dtype", [np.float32, np.complex128])
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@pytest.mark.parametrize(("value", "dtype"), [(np.nan, np.float64), (np.inf, np.float32), (np.inf, np.complex128)])
 def test_not_finite_on_the_device(value, dtype):
     A = integers((N_ROWS, 3), dtype)
     A[17, 1] = value
@@ -192,7 +192,7 @@ def pieces(monkeypatch):
 
 
 # Pieces of tiles of 1024 rows of four float64 numbers; the Gaussian sketch has no tiles, and is slow to simulate.
-SIZES = [(kind, 100, 1 << 11) if kind == "gaussian" else (kind, 1500, 1 << 15) for kind in KINDS]
+SIZES = [("srht", 1100, 1 << 15), ("sparse_sign", 1100, 1 << 15), ("gaussian", 100, 1 << 11)]
 
 
 @pytest.mark.parametrize(("kind", "n_rows", "piece_bytes"), SIZES)
@@ -308,7 +308,7 @@ def test_transform_in_pieces(monkeypatch, piece_bytes):
 
 
 @pytest.mark.parametrize(
-    ("shape", "axis"), [((8, 16, 2), 0), ((8, 16, 2), 1), ((8, 16, 2), -1), ((3, 4096), 1), ((2048, 3), 0)]
+    ("shape", "axis"), [((8, 16, 2), 0), ((8, 16, 2), 1), ((8, 16, 2), -1), ((2, 4096), 1), ((1024, 3), 0)]
 )
 def test_transform_has_the_bits_of_the_cpu(shape, axis):
     x = np.random.default_rng(0).standard_normal(shape)
@@ -334,7 +334,7 @@ def test_transform_in_the_memory_of_the_input():
     np.testing.assert_array_equal(given.copy_to_host(), fwht(x))
 
 
-@pytest.mark.parametrize("dtype", [np.bool_, np.int8, np.uint16, np.float16])
+@pytest.mark.parametrize("dtype", [np.bool_, np.uint16, np.float16])
 def test_types_that_are_converted_on_the_device(dtype):
     x = (integers((2, 8), np.int64) & 1).astype(dtype)
     result, expected = fwht(cuda.to_device(x)).copy_to_host(), fwht(x)

