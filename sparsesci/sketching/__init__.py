@@ -1,6 +1,7 @@
 """Sketching: random linear summaries of tall matrices, and least squares by them."""
 
 from sparsesci._core.exceptions import SketchWarning
+from sparsesci.sketching._display import CoefficientIntervalDisplay
 from sparsesci.sketching._fwht import fwht
 from sparsesci.sketching._gaussian import GaussianSketch
 from sparsesci.sketching._lstsq import sketched_lstsq
@@ -13,6 +14,7 @@ from sparsesci.sketching._srht import SRHTSketch
 from sparsesci.sketching._tensor import TensorSketch, TensorSRHTSketch
 
 __all__ = [
+    "CoefficientIntervalDisplay",
     "CountSketch",
     "GaussianSketch",
     "SRHTSketch",

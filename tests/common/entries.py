@@ -201,6 +201,26 @@ def is_numerical(value):
 
 
 @dataclass(kw_only=True)
+class DisplayEntry(Entry):
+    """A plot of an estimator: ``estimator`` returns a fitted one, ``parameters`` are those of ``from_estimator``."""
+
+    estimator: Callable[[], object]
+
+    def signature(self):
+        skipped = {"estimator", "ax", "kwargs"}
+        return [name for name in inspect.signature(self.public.from_estimator).parameters if name not in skipped]
+
+    def call(self, arguments):
+        from matplotlib.figure import Figure
+
+        return self.public.from_estimator(self.estimator(), **{"ax": Figure().subplots(), **arguments})
+
+    def compute(self, arguments, **options):
+        display = self.call({**arguments, **options})
+        return {name: value for name, value in vars(display).items() if is_numerical(value)}
+
+
+@dataclass(kw_only=True)
 class WarningEntry(Entry):
     """A class of warnings."""
 

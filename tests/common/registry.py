@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from sparsesci import sketching
-from tests.common.entries import DatasetEntry, EstimatorEntry, FunctionEntry, OperatorEntry, WarningEntry
+from tests.common.entries import DatasetEntry, DisplayEntry, EstimatorEntry, FunctionEntry, OperatorEntry, WarningEntry
 from tests.common.introspection import public_names
 from tests.common.kinds import (
     Array,
@@ -79,7 +79,7 @@ def least_squares(n_samples, n_features):
 
 REGRESSION_DATA = {
     "X": Array(sparse=True, dates=True, extra=(of_length("y", 5), of_length("y", -5))),
-    "y": Array(ndims=(1, 2), extra=(of_length("X", 5), of_length("X", -5))),
+    "y": Array(ndims=(1, 2), dates=True, extra=(of_length("X", 5), of_length("X", -5))),
 }
 
 
@@ -90,6 +90,15 @@ def other_shard(entry):
 
 
 SKETCHING = {
+    "CoefficientIntervalDisplay": DisplayEntry(
+        estimator=lambda: sketching.SketchedRegression(100, random_state=0).fit(**regression(200, 3)),
+        parameters={
+            "confidence_level": Real(outside=(0.0, 1.0, -1.0)),
+            "simultaneous": Flag(),
+            "target": Integer(minimum=0, too_large=1),
+            "feature_names": Free(bad=(("too few", ["a"], ValueError), ("a number", 3, TypeError))),
+        },
+    ),
     "CountSketch": sketch_operator(),
     "GaussianSketch": sketch_operator(),
     "SRHTSketch": sketch_operator(n_components=Integer(too_large=257)),

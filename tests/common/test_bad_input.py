@@ -8,7 +8,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from tests.common.entries import EstimatorEntry, FunctionEntry, OperatorEntry, WarningEntry
+from tests.common.entries import DisplayEntry, EstimatorEntry, FunctionEntry, OperatorEntry, WarningEntry
 from tests.common.registry import ESTIMATORS, entries, names_of
 from tests.common.results import digest, fitted_state
 
@@ -42,7 +42,7 @@ def with_bad_value(entry, name, bad):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("entry", "name", "bad"), bad_cases(entries(FunctionEntry, OperatorEntry)))
+@pytest.mark.parametrize(("entry", "name", "bad"), bad_cases(entries(DisplayEntry, FunctionEntry, OperatorEntry)))
 def test_functions_and_operators_refuse(entry, name, bad):
     arguments = with_bad_value(entry, name, bad)
     before = digest(arguments)

@@ -19,7 +19,6 @@ from tests.common.registry import ESTIMATORS, entries, names_of
 from tests.common.results import assert_close, assert_identical, digest, fitted_state
 from tests.common.test_layouts import as_frame
 from tests.common.test_reproducible import STREAMING, halves
-from tests.helpers import run_python
 
 TABULAR = entries(EstimatorEntry, samples_by_features=True)
 TRANSFORMERS = [entry for entry in TABULAR if hasattr(entry.public, "transform")]
@@ -94,18 +93,6 @@ def test_copies_answer_alike(entry, how, tmp_path):
     copied = COPIES[how](estimator, tmp_path / "estimator", lambda fresh: entry.learn(fresh, data))
     assert copied is not estimator
     assert_identical(entry.outputs(copied, data), expected)
-
-
-@pytest.mark.parametrize("entry", ESTIMATORS, ids=names_of(ESTIMATORS))
-def test_unfitted_and_fitted_pickles_work_in_another_process(entry, tmp_path):
-    estimator, data = entry.fitted()
-    method = next(name for name in ("predict", "transform", entry.fit) if hasattr(estimator, name))
-    joblib.dump((estimator, data), tmp_path / "fitted")
-    run_python(
-        f"import joblib; estimator, data = joblib.load({str(tmp_path / 'fitted')!r})\n"
-        f"joblib.dump(estimator.{method}(data['X']), {str(tmp_path / 'answer')!r})"
-    )
-    assert_identical(joblib.load(tmp_path / "answer"), getattr(estimator, method)(data["X"]))
 
 
 @pytest.mark.parametrize("how", [how for how in COPIES if "clone" not in how])

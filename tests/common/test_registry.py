@@ -5,7 +5,7 @@ import inspect
 import pytest
 from sklearn.base import BaseEstimator
 
-from tests.common.entries import EstimatorEntry, OperatorEntry
+from tests.common.entries import DisplayEntry, EstimatorEntry, OperatorEntry
 from tests.common.introspection import public_modules, public_names
 from tests.common.registry import PUBLIC, REGISTRY, entries, names_of
 
@@ -63,6 +63,8 @@ def test_estimators_are_registered_as_such(entry):
 def test_documented(entry):
     text = inspect.getdoc(entry.public)
     assert text
+    if isinstance(entry, DisplayEntry):
+        text += inspect.getdoc(entry.public.from_estimator)
     signature = entry.signature()
     if signature:
         assert "Parameters\n----------" in text

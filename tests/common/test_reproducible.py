@@ -1,13 +1,16 @@
 """The same bits again: for every number of threads, from many threads, in a forked child, after an interrupt."""
 
+import os
+
+import joblib
 import pytest
 from sklearn.base import clone
 
 from sparsesci._core import threads
-from tests.common.entries import EstimatorEntry
+from tests.common.entries import DATA_METHODS, EstimatorEntry, OperatorEntry
 from tests.common.registry import ESTIMATORS, entries, names_of
 from tests.common.results import assert_identical, digest, fitted_state, flatten
-from tests.helpers import CAN_FORK, Interrupt, run_in_forked_child, run_in_threads
+from tests.helpers import CAN_FORK, Interrupt, run_in_forked_child, run_in_threads, run_python
 
 COMPUTING = entries(is_measurement=False)
 LARGE = [entry for entry in COMPUTING if entry.threads and entry.large_arguments is not None]
@@ -19,8 +22,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 def arguments_of(entry, large=False):
     """Return the arguments of a call; skip where the data for it are not at hand."""
-    import os
-
     needed = getattr(entry, "needs", None)
     if needed and not os.path.exists(os.path.join(os.environ.get("SPARSESCI_DATA", ""), needed)):
         pytest.skip(f"needs {needed} below the directory in SPARSESCI_DATA")
@@ -88,6 +89,28 @@ def test_forked_child_after_use_in_the_parent(entry):
     expected = entry.compute(large, **options)
     assert_identical(run_in_forked_child(lambda: flatten(entry.compute(large, **options))), flatten(expected))
     assert_identical(entry.compute(large, **options), expected)
+
+
+def test_pickles_in_another_process(tmp_path):
+    """A fresh interpreter gives the answers of fitted estimators and of operators bit by bit."""
+    questions = {}
+    for entry in ESTIMATORS:
+        estimator, data = entry.fitted()
+        method = next(name for name in (*DATA_METHODS, entry.fit) if hasattr(estimator, name))
+        questions[entry.name] = (estimator, method, data["X"])
+    for entry in entries(OperatorEntry):
+        arguments = entry.arguments()
+        questions[entry.name] = (entry.make(arguments), "sketch", arguments["A"])
+    assert len(questions) > 5
+    joblib.dump(questions, tmp_path / "questions")
+    run_python(
+        f"import joblib; questions = joblib.load({str(tmp_path / 'questions')!r})\n"
+        "answers = {name: getattr(tool, method)(data) for name, (tool, method, data) in questions.items()}\n"
+        f"joblib.dump(answers, {str(tmp_path / 'answers')!r})"
+    )
+    answers = joblib.load(tmp_path / "answers")
+    for name, (tool, method, data) in questions.items():
+        assert_identical(answers[name], getattr(tool, method)(data))
 
 
 def interrupted(call, at):

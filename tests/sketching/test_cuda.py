@@ -28,21 +28,21 @@ def operator(kind, n_rows=N_ROWS):
 def assert_sketches_agree(actual, expected):
     """Gaussian entries are no integers: their sums are rounded, in another order on every device."""
     assert actual.dtype == expected.dtype
-    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-13 * np.abs(expected).max())
+    tolerance = 500 * np.finfo(expected.dtype).eps
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance * np.abs(expected).max())
 
 
 # Arrays on the device
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
-    "A",
+    ("kind", "A"),
     [
-        pytest.param(integers((N_ROWS, 3), np.float64), id="float64"),
-        pytest.param(np.asfortranarray(integers((N_ROWS, 3), np.float64)), id="Fortran order"),
-        pytest.param(integers((N_ROWS, 2), np.int32), id="int32"),
-        pytest.param(integers((N_ROWS, 2), np.float64) + 1j, id="complex128"),
-        pytest.param(integers(N_ROWS, np.float64), id="vector"),
+        pytest.param("srht", np.asfortranarray(integers((N_ROWS, 3), np.float64)), id="Fortran order"),
+        pytest.param("sparse_sign", integers((N_ROWS, 2), np.int32), id="int32"),
+        pytest.param("gaussian", integers((N_ROWS, 2), np.float32) + np.complex64(1j), id="complex64"),
+        pytest.param("srht", integers((N_ROWS, 2), np.float64) + 1j, id="complex128"),
+        pytest.param("countsketch", integers(N_ROWS, np.float64), id="vector"),
     ],
 )
 def test_sketch_of_an_array_on_the_device(kind, A):
