@@ -3,6 +3,8 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sparsesci._core.validation import check_integer, naming
+
 
 class CoefficientIntervalDisplay:
     """Coefficients of a sketched regression with their intervals.
@@ -89,10 +91,11 @@ class CoefficientIntervalDisplay:
         check_is_fitted(estimator)
         interval = estimator.conf_int(confidence_level, simultaneous)
         coefs, intervals = np.atleast_2d(estimator.coef_), interval.reshape((-1,) + interval.shape[-2:])
-        if not 0 <= target < len(coefs):
-            raise ValueError(f"target must be between 0 and {len(coefs) - 1}; got {target!r}")
+        target = check_integer("target", target, minimum=0, maximum=len(coefs) - 1)
         if feature_names is None:
             feature_names = getattr(estimator, "feature_names_in_", range(coefs.shape[1]))
+        with naming("feature_names"):
+            feature_names = list(feature_names)
         if len(feature_names) != coefs.shape[1]:
             raise ValueError(f"feature_names must name {coefs.shape[1]} features; got {len(feature_names)}")
         display = cls(
