@@ -9,7 +9,8 @@ import scipy.sparse
 from scipy.sparse.linalg import LinearOperator
 
 from tests.common.entries import OperatorEntry
-from tests.common.registry import entries, integers
+from tests.common.inputs import integers
+from tests.common.registry import entries
 from tests.common.results import assert_identical, digest
 
 OPERATORS = entries(OperatorEntry)

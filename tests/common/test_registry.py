@@ -14,7 +14,7 @@ ALL = entries()
 
 def test_every_public_name_has_an_entry():
     missing = sorted(PUBLIC.keys() - REGISTRY.keys())
-    assert not missing, f"add an entry to tests/common/registry.py for {', '.join(missing)}"
+    assert not missing, f"add an entry below tests/common/registered/ for {', '.join(missing)}"
 
 
 def test_every_entry_has_a_public_name():

@@ -13,7 +13,7 @@ from numba import cuda
 
 from sparsesci._core import cuda as device
 from sparsesci.sketching import SketchedRegression, SketchProjection, fwht, make_sketch, sketch
-from tests.twins.cases import KEY, integers
+from tests.twins.calls import KEY, integers
 
 pytestmark = pytest.mark.cuda
 

@@ -63,7 +63,7 @@ def test_launchers_agree_in_names_and_signatures(name):
 @pytest.mark.parametrize("name", TWINS)
 def test_every_launcher_has_cases(name):
     described = set(CASES.get(name, {})) | set(DEVICE_ONLY.get(name, {}))
-    assert described == set(launchers(importlib.import_module(name))), "describe calls in tests/twins/cases.py"
+    assert described == set(launchers(importlib.import_module(name))), "describe calls below tests/twins/registered/"
     assert all(CASES[name].values())
 
 
@@ -181,7 +181,7 @@ def cuda_kernels(name):
 
 @pytest.mark.parametrize("name", WITH_KERNELS)
 def test_every_kernel_has_signatures(name):
-    assert set(SIGNATURES.get(name, {})) == set(cuda_kernels(name)), "describe kernels in tests/twins/cases.py"
+    assert set(SIGNATURES.get(name, {})) == set(cuda_kernels(name)), "describe kernels below tests/twins/registered/"
     assert all(SIGNATURES.get(name, {}).values())
 
 
