@@ -6,12 +6,18 @@ number of threads, so results are bit-identical for every ``n_jobs``.
 """
 
 import itertools
+import math
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import joblib
+import numpy as np
+
+# More than one, so that a thread whose ranges take less time finds others to work on.
+_PARTIALS_PER_THREAD = 2
+_CACHE_LINE = 64
 
 _lock = threading.Lock()
 _local = threading.local()
@@ -124,6 +130,50 @@ def run_ranges(task, n, chunk, n_jobs=None):
     """Call ``task(start, stop)`` on consecutive pieces of range(n) of ``chunk`` elements (the last may be shorter)."""
     n_chunks = -(-n // chunk)
     run_chunks(lambda i: task(i * chunk, min(n, (i + 1) * chunk)), n_chunks, n_jobs)
+
+
+def sum_ranges(add_range, edges, out, n_jobs=None):
+    """Add to ``out`` what ``add_range`` adds to zeros for each range, in the order of the ranges.
+
+    The result is the same to the last bit for every ``n_jobs``, and only a few private copies of ``out`` exist at a
+    time: they stay in cache, where they would otherwise be fetched page by page.
+
+    Parameters
+    ----------
+    add_range : callable
+        ``add_range(partial, start, stop)`` adds the terms of a range to an array like ``out``. Must be safe to run for
+        different ranges at once.
+    edges : ndarray of shape (n_ranges + 1,)
+        Where the ranges begin and end; a function of the size of the problem only. Of a single range the terms are
+        added to ``out`` itself if that is C-ordered.
+    out : ndarray
+    n_jobs : int or None
+    """
+    n_ranges = len(edges) - 1
+    if n_ranges == 1 and out.flags.c_contiguous:
+        add_range(out, edges[0], edges[1])
+        return
+    n_threads = min(effective_n_jobs(n_jobs), n_ranges)
+    at_once = 1 if n_threads == 1 else min(_PARTIALS_PER_THREAD * n_threads, n_ranges)
+    partial = _aligned_empty((at_once, *out.shape), out.dtype)
+    for first in range(0, n_ranges, at_once):
+        count = min(at_once, n_ranges - first)
+
+        def task(i, first=first):
+            partial[i] = 0
+            add_range(partial[i], edges[first + i], edges[first + i + 1])
+
+        run_chunks(task, count, n_threads)
+        for part in partial[:count]:
+            out += part
+
+
+def _aligned_empty(shape, dtype):
+    """Return a new array that begins with a cache line, so that no vector of a kernel lies across two of them."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    raw = np.empty(size + _CACHE_LINE, dtype=np.uint8)
+    first = -raw.ctypes.data % _CACHE_LINE
+    return raw[first : first + size].view(dtype).reshape(shape)
 
 
 class _BlasLimit:

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit, uint64
 
 from sparsesci._core.rng import fill_words, normal_from_word, stream_of
-from sparsesci._core.threads import run_chunks, run_ranges, single_threaded_blas
+from sparsesci._core.threads import run_ranges, single_threaded_blas, sum_ranges
 
 NORMAL_PURPOSE = 4
 _BLOCK_ROWS = 1024
@@ -48,17 +48,14 @@ def gaussian_accumulate(A, key, row_offset, out, n_jobs):
     n_blocks = -(-n_rows // _BLOCK_ROWS)
     n_ranges = min(_MAX_RANGES, n_blocks)
     edges = np.linspace(0, n_blocks, n_ranges + 1).astype(np.int64)
-    partial = np.zeros((n_ranges,) + out.shape, dtype=out.dtype)
 
-    def task(i):
-        for start in range(edges[i] * _BLOCK_ROWS, min(n_rows, edges[i + 1] * _BLOCK_ROWS), _BLOCK_ROWS):
+    def add_blocks(partial, first, last):
+        for start in range(first * _BLOCK_ROWS, min(n_rows, last * _BLOCK_ROWS), _BLOCK_ROWS):
             rows = A[start : min(n_rows, start + _BLOCK_ROWS)]
             columns = np.empty((rows.shape[0], out.shape[0]), dtype=out.dtype)
             gaussian_columns(key, row_offset + start, row_offset + start + rows.shape[0], columns, 1)
             # Written so that a sparse block, whose product with a dense one is dense, works too.
-            partial[i] += (rows.T @ columns).T
+            partial += (rows.T @ columns).T
 
     with single_threaded_blas():
-        run_chunks(task, n_ranges, n_jobs)
-    for part in partial:
-        out += part
+        sum_ranges(add_blocks, edges, out, n_jobs)

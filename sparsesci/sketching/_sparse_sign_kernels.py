@@ -9,7 +9,7 @@ from numba import njit, uint64
 
 from sparsesci._core.rng import fill_words
 from sparsesci._core.simd import lanes, load, splat, store
-from sparsesci._core.threads import run_chunks, run_ranges
+from sparsesci._core.threads import run_ranges, sum_ranges
 from sparsesci.sketching._srht_kernels import add_scaled
 
 PATTERN_STREAM = np.uint64(3)
@@ -131,14 +131,8 @@ def _accumulate(row_range, n_rows, n_terms, out, n_jobs):
     n_ranges = 1
     while n_ranges < _MAX_RANGES and n_ranges * 16 * out.size <= n_terms:
         n_ranges *= 2
-    if n_ranges == 1:
-        row_range(out.reshape(-1), 0, n_rows)
-        return
     edges = np.linspace(0, n_rows, n_ranges + 1).astype(np.int64)
-    partial = np.zeros((n_ranges, out.size), dtype=out.dtype)
-    run_chunks(lambda i: row_range(partial[i], edges[i], edges[i + 1]), n_ranges, n_jobs)
-    for part in partial:
-        out += part.reshape(out.shape)
+    sum_ranges(row_range, edges, out.reshape(-1), n_jobs)
 
 
 def sparse_sign_accumulate(A, key, nnz_per_column, row_offset, out, n_jobs):

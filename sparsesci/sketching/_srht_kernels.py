@@ -10,18 +10,22 @@ from numba import njit
 
 from sparsesci._core.rng import fill_signs
 from sparsesci._core.simd import lanes, load, prefetch, splat, store
-from sparsesci._core.threads import run_chunks
-from sparsesci.sketching._fwht_kernels import butterfly8, hadamard8, store8
+from sparsesci._core.threads import sum_ranges
+from sparsesci.sketching._fwht_kernels import butterfly8
 
 SIGN_STREAM = np.uint64(1)
 
 # Level counts are multiples of three, for radix-8 butterflies. The bounds on the number of sampled rows balance one
-# more pass over the block against adding it to the samples; measured on a core with 1 MiB of second-level cache.
+# more pass over the block against adding it to the samples; measured on a core with 2 MiB of second-level cache.
 _BLOCK_LOG2 = (3, 6, 9, 12)
 _BLOCK_SAMPLES = (6, 50, 3000)
-_BUFFER_BYTES = 3 << 19
+# A panel of a block and of the samples, together; narrower panels than these cost more in loops than they save.
+_CACHE_BYTES = 3 << 19
+_FEWEST_COLUMNS = 64
 _MAX_RANGES = 16
+# Rows that are asked for ahead of their use.
 _ROWS_AHEAD = 16
+_GROUP_ROWS = 64
 
 
 @njit(nogil=True, cache=True)
@@ -47,7 +51,15 @@ def add_scaled(source, i, target, j, count, scale):
 
 
 @njit(nogil=True, cache=True)
-def copy_scaled(source, i, target, j, count, scale):
+def _prefetch_row(x, start, count):
+    """Ask for x[start : start + count]; what follows would otherwise wait for memory while nothing is computed."""
+    line = 2 * lanes(x)
+    for c in range(0, count, line):
+        prefetch(x, start + c)
+
+
+@njit(nogil=True, cache=True)
+def _copy_scaled(source, i, target, j, count, scale):
     """target[j : j + count] = scale * source[i : i + count], on flat arrays."""
     width = lanes(source)
     whole = count - count % width
@@ -59,41 +71,26 @@ def copy_scaled(source, i, target, j, count, scale):
 
 
 @njit(nogil=True, cache=True)
-def _first_level(buffer, row, width, x, ahead):
-    """Transform eight rows of the block, and meanwhile fetch the rows of ``x`` from element ``ahead`` on.
-
-    The loads that follow would otherwise wait for memory while nothing is computed.
-    """
-    vector = lanes(buffer)
-    for i in range(row * width, (row + 1) * width, vector):
-        line = ahead + 8 * (i - row * width)
-        for k in range(0, 8 * vector, 2 * vector):
-            prefetch(x, line + k)
-        values = hadamard8(
-            load(buffer, i),
-            load(buffer, i + width),
-            load(buffer, i + 2 * width),
-            load(buffer, i + 3 * width),
-            load(buffer, i + 4 * width),
-            load(buffer, i + 5 * width),
-            load(buffer, i + 6 * width),
-            load(buffer, i + 7 * width),
-        )
-        store8(buffer, i, width, values)
+def _middle_levels(buffer, width, k, done):
+    """Transform a block up to the last level but one; rows up to ``done`` apart are done. Return how far that is."""
+    while 8 * done < k:
+        for group in range(0, k, 8 * done):
+            for r in range(group, group + done):
+                butterfly8(buffer, r * width, done * width, width)
+        done *= 8
+    return done
 
 
 @njit(nogil=True, cache=True)
-def _transform_and_add(buffer, width, count, log2_block, rows, block_signs, out, d, column):
-    """Finish the transform of a block whose first level is done, and add it to the samples."""
-    k = 1 << log2_block
-    h = 8
-    while h < k:
-        for group in range(0, k, 8 * h):
-            for r in range(group, group + h):
-                butterfly8(buffer, r * width, h * width, width)
-        h *= 8
-    for t in range(rows.size):
-        add_scaled(buffer, (rows[t] & (k - 1)) * width, out, t * d + column, count, block_signs[t])
+def _last_level(buffer, width, count, k, done, r, rows, starts, block_signs, out, stride):
+    """Make the rows r, r + k / 8, ... of a transformed block and add them to the samples that take them.
+
+    These are starts[r] ... starts[r + 1] - 1. The eight rows are in the first-level cache.
+    """
+    if done < k:
+        butterfly8(buffer, r * width, done * width, width)
+    for s in range(starts[r], starts[r + 1]):
+        add_scaled(buffer, (rows[s] & (k - 1)) * width, out, s * stride, count, block_signs[s])
 
 
 @njit(nogil=True, cache=True)
@@ -103,16 +100,20 @@ def _block_signs(rows, log2_block, q, signs):
 
 
 @njit(nogil=True, cache=True)
-def _add_row(row, first, d, index, sign, rows, out):
+def _add_row(row, first, count, index, sign, rows, out):
     for t in range(rows.size):
-        add_scaled(row, first, out, t * d, d, out.dtype.type(sign * parity(rows[t] & index)))
+        add_scaled(row, first, out, t * count, count, out.dtype.type(sign * parity(rows[t] & index)))
 
 
 @njit(nogil=True, cache=True)
-def srht_block_range(x, d, key, rows, row_offset, log2_block, width, out, q_start, q_stop):
-    """Add the blocks q_start <= q < q_stop of the flat (n, d) array ``x`` to the flat (m, d) array ``out``."""
+def srht_block_range(x, d, key, rows, starts, row_offset, log2_block, column, count, width, out, q_start, q_stop):
+    """Add ``count`` columns, from ``column`` on, of the blocks q_start <= q < q_stop to the flat (m, count) ``out``.
+
+    ``x`` is a flat (n, d) array.
+    """
     n = x.size // d
     k = 1 << log2_block
+    group_rows = min(k, _GROUP_ROWS)
     buffer = np.zeros(k * width, dtype=x.dtype)
     row_signs = np.empty(k, dtype=x.dtype)
     block_signs = np.empty(rows.size, dtype=x.dtype)
@@ -123,20 +124,26 @@ def srht_block_range(x, d, key, rows, row_offset, log2_block, width, out, q_star
         if (high - low) * rows.size < k * log2_block + rows.size:
             # A block with few rows present: row by row is cheaper than a transform of zeros.
             for r in range(low, high):
-                _add_row(x, (base + r) * d, d, q * k + r, row_signs[r], rows, out)
+                _add_row(x, (base + r) * d + column, count, q * k + r, row_signs[r], rows, out)
             continue
         _block_signs(rows, log2_block, q, block_signs)
-        for column in range(0, d, width):
-            count = min(width, d - column)
-            for r in range(0, k, 8):
+        for group in range(0, k, group_rows):
+            for r in range(group, group + group_rows, 8):
                 for s in range(r, r + 8):
+                    source = (base + s) * d + column
+                    _prefetch_row(x, source + _ROWS_AHEAD * d, count)
                     if low <= s < high:
-                        source = (base + s) * d + column
-                        copy_scaled(x, source, buffer, s * width, count, row_signs[s])
+                        _copy_scaled(x, source, buffer, s * width, count, row_signs[s])
                     else:
                         buffer[s * width : s * width + count] = 0
-                _first_level(buffer, r, width, x, (base + r + _ROWS_AHEAD) * d)
-            _transform_and_add(buffer, width, count, log2_block, rows, block_signs, out, d, column)
+                butterfly8(buffer, r * width, width, width)
+            # The second level while the rows are close at hand; there is none if the block is a group.
+            if group_rows < k:
+                for r in range(group, group + 8):
+                    butterfly8(buffer, r * width, 8 * width, width)
+        done = _middle_levels(buffer, width, k, group_rows if group_rows < k else 8)
+        for r in range(starts.size - 1):
+            _last_level(buffer, width, count, k, done, r, rows, starts, block_signs, out, count)
 
 
 @njit(nogil=True, cache=True)
@@ -148,8 +155,23 @@ def _scatter_columns(indices, data, start, stop, sign, buffer, first, column, co
 
 
 @njit(nogil=True, cache=True)
-def srht_block_range_csr(data, indices, indptr, d, key, rows, row_offset, log2_block, width, out, q_start, q_stop):
-    """Add the blocks q_start <= q < q_stop of a CSR matrix to the flat (m, d) array ``out``."""
+def srht_block_range_csr(
+    data,
+    indices,
+    indptr,
+    key,
+    rows,
+    starts,
+    row_offset,
+    log2_block,
+    column,
+    count,
+    width,
+    out,
+    q_start,
+    q_stop,
+):
+    """The same for a CSR matrix."""
     n = indptr.size - 1
     k = 1 << log2_block
     buffer = np.zeros(k * width, dtype=out.dtype)
@@ -160,58 +182,63 @@ def srht_block_range_csr(data, indices, indptr, d, key, rows, row_offset, log2_b
         low, high = max(0, -base), min(k, n - base)
         fill_signs(key, SIGN_STREAM, np.uint64(q * k), row_signs, 0, k)
         stored = indptr[base + high] - indptr[base + low]
-        if stored * rows.size < (k * log2_block + rows.size) * d // 4:
+        if stored * rows.size < (k * log2_block + rows.size) * count // 4:
             # Few entries: one by one, each into its column of every sample.
             for r in range(low, high):
                 for t in range(rows.size):
                     sign = out.dtype.type(row_signs[r] * parity(rows[t] & (q * k + r)))
                     start, stop = indptr[base + r], indptr[base + r + 1]
-                    _scatter_columns(indices, data, start, stop, sign, out, t * d, 0, d)
+                    _scatter_columns(indices, data, start, stop, sign, out, t * count, column, count)
             continue
         _block_signs(rows, log2_block, q, block_signs)
-        for column in range(0, d, width):
-            count = min(width, d - column)
-            buffer[:] = 0
-            for r in range(low, high):
-                start, stop = indptr[base + r], indptr[base + r + 1]
-                _scatter_columns(indices, data, start, stop, row_signs[r], buffer, r * width, column, count)
-            for r in range(0, k, 8):
-                butterfly8(buffer, r * width, width, width)
-            _transform_and_add(buffer, width, count, log2_block, rows, block_signs, out, d, column)
+        buffer[:] = 0
+        for r in range(low, high):
+            start, stop = indptr[base + r], indptr[base + r + 1]
+            _scatter_columns(indices, data, start, stop, row_signs[r], buffer, r * width, column, count)
+        for r in range(0, k, 8):
+            butterfly8(buffer, r * width, width, width)
+        done = _middle_levels(buffer, width, k, 8)
+        for r in range(starts.size - 1):
+            _last_level(buffer, width, count, k, done, r, rows, starts, block_signs, out, count)
 
 
-def _plan(n_rows, d, n_samples, itemsize):
-    """Return (log2 of the block, columns of a panel, number of ranges): functions of the sizes only."""
+def _plan(n_rows, d, n_samples, itemsize, dense):
+    """Return (log2 of the block, columns of a panel, number of ranges): functions of the sizes only.
+
+    Narrow panels keep the samples in cache, but every panel of a sparse matrix costs a scan of all its entries.
+    """
     log2_block = _BLOCK_LOG2[sum(n_samples > bound for bound in _BLOCK_SAMPLES)]
-    vector = 32 // itemsize
-    panel = max(64, (_BUFFER_BYTES // itemsize) >> log2_block)
-    n_panels = -(-d // panel)
-    width = -(-d // n_panels)
-    width = -(-width // vector) * vector
+    rows_in_cache = (1 << log2_block) + (n_samples if dense else 0)
+    panel = max(_FEWEST_COLUMNS, _CACHE_BYTES // (itemsize * rows_in_cache))
+    columns = -(-d // -(-d // panel))
     n_ranges = 1
     while n_ranges < _MAX_RANGES and n_ranges * 8 * n_samples <= n_rows:
         n_ranges *= 2
-    return log2_block, width, n_ranges
+    return log2_block, columns, n_ranges
 
 
-def _accumulate(block_range, n_rows, rows, row_offset, out, n_jobs):
-    """Cut the blocks into ranges with private samples and add these up in order."""
+def _accumulate(block_range, n_rows, rows, row_offset, out, n_jobs, dense):
+    """Take a panel of columns at a time, so that its block and its samples stay in cache, and a range of blocks."""
     n_samples, d = out.shape
-    log2_block, width, n_ranges = _plan(n_rows, d, n_samples, out.itemsize)
+    log2_block, columns, n_ranges = _plan(n_rows, d, n_samples, out.itemsize, dense)
     first = row_offset >> log2_block
     last = (row_offset + n_rows - 1) >> log2_block
-    if n_ranges == 1:
-        block_range(log2_block, width, out.reshape(-1), first, last + 1)
-        return
     edges = np.linspace(first, last + 1, n_ranges + 1).astype(np.int64)
-    partial = np.zeros((n_ranges, n_samples * d), dtype=out.dtype)
+    # The samples in the order in which the last level of a block's transform, eight rows at once, gets to them.
+    residues = rows & ((1 << log2_block) // 8 - 1)
+    order = np.argsort(residues, kind="stable")
+    starts = np.searchsorted(residues[order], np.arange((1 << log2_block) // 8 + 1))
+    vector = 32 // out.itemsize
+    for column in range(0, d, columns):
+        count = min(columns, d - column)
+        width = -(-count // vector) * vector
 
-    def task(i):
-        block_range(log2_block, width, partial[i], edges[i], edges[i + 1])
+        def add_blocks(partial, start, stop, column=column, count=count, width=width):
+            block_range(rows[order], starts, log2_block, column, count, width, partial.reshape(-1), start, stop)
 
-    run_chunks(task, n_ranges, n_jobs)
-    for part in partial:
-        out += part.reshape(out.shape)
+        total = np.zeros((n_samples, count), dtype=out.dtype)
+        sum_ranges(add_blocks, edges, total, n_jobs)
+        out[order, column : column + count] += total
 
 
 def srht_accumulate(A, key, rows, row_offset, out, n_jobs):
@@ -231,29 +258,16 @@ def srht_accumulate(A, key, rows, row_offset, out, n_jobs):
     """
     flat = A.reshape(-1)
 
-    def block_range(log2_block, width, partial, start, stop):
-        srht_block_range(flat, A.shape[1], key, rows, row_offset, log2_block, width, partial, start, stop)
+    def block_range(rows, starts, log2_block, *panel_and_range):
+        srht_block_range(flat, A.shape[1], key, rows, starts, row_offset, log2_block, *panel_and_range)
 
-    _accumulate(block_range, A.shape[0], rows, row_offset, out, n_jobs)
+    _accumulate(block_range, A.shape[0], rows, row_offset, out, n_jobs, dense=True)
 
 
 def srht_accumulate_csr(data, indices, indptr, key, rows, row_offset, out, n_jobs):
     """The same for a CSR matrix given by its three arrays; ``data`` has the dtype of ``out``."""
 
-    def block_range(log2_block, width, partial, start, stop):
-        srht_block_range_csr(
-            data,
-            indices,
-            indptr,
-            out.shape[1],
-            key,
-            rows,
-            row_offset,
-            log2_block,
-            width,
-            partial,
-            start,
-            stop,
-        )
+    def block_range(rows, starts, log2_block, *panel_and_range):
+        srht_block_range_csr(data, indices, indptr, key, rows, starts, row_offset, log2_block, *panel_and_range)
 
-    _accumulate(block_range, indptr.size - 1, rows, row_offset, out, n_jobs)
+    _accumulate(block_range, indptr.size - 1, rows, row_offset, out, n_jobs, dense=False)

@@ -9,7 +9,7 @@ import scipy.sparse
 from sparsesci._core.arrays import check_rows, kernel_view, row_chunks
 from sparsesci._core.device import twin
 from sparsesci._core.rng import indices, random_words, signs
-from sparsesci._core.threads import run_chunks
+from sparsesci._core.threads import sum_ranges
 from sparsesci._core.validation import check_integer
 from sparsesci.sketching import _fwht_kernels, _sparse_sign_kernels, _srht_kernels
 from sparsesci.sketching._operators import SketchOperator
@@ -206,21 +206,18 @@ class TensorSRHTSketch(TensorOperator):
         first, last = row_offset // inner, (row_offset + A.shape[0] - 1) // inner
         n_ranges = min(_MAX_RANGES, last - first + 1)
         edges = np.linspace(first, last + 1, n_ranges + 1).astype(np.int64)
-        partial = np.zeros((n_ranges,) + out.shape, dtype=out.dtype)
+        last_factor = len(self.factor_sizes) - 1
 
-        def task(i):
-            for slab in range(edges[i], edges[i + 1]):
+        def add_slabs(partial, begin, end):
+            for slab in range(begin, end):
                 start, stop = max(slab * inner, row_offset), min((slab + 1) * inner, row_offset + A.shape[0])
                 transformed = np.zeros(out.shape, dtype=out.dtype)
                 rows = A[start - row_offset : stop - row_offset]
-                last_factor = len(self.factor_sizes) - 1
                 self._add_factor(rows, last_factor, start - slab * inner, transformed, n_jobs, device)
                 transformed *= self._leading_signs(slab).astype(out.dtype)[:, np.newaxis]
-                partial[i] += transformed
+                partial += transformed
 
-        run_chunks(task, n_ranges, n_jobs)
-        for part in partial:
-            out += part
+        sum_ranges(add_slabs, edges, out, n_jobs)
 
     def _leading_signs(self, slab):
         """Return the (m,) product over all factors but the last of the entries of P_i H D_i in column ``slab``."""

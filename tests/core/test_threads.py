@@ -17,6 +17,7 @@ from sparsesci._core.threads import (
     run_chunks,
     run_ranges,
     single_threaded_blas,
+    sum_ranges,
 )
 from tests.helpers import CAN_FORK, Interrupt, run_in_forked_child, run_in_threads
 
@@ -49,6 +50,28 @@ def test_ranges_depend_on_the_size_only(n, chunk):
         ran = []
         run_ranges(lambda start, stop, ran=ran: ran.append((start, stop)), n, chunk, n_jobs)
         assert sorted(ran) == expected
+
+
+@pytest.mark.parametrize("n_ranges", [1, 2, 5, 16])
+@pytest.mark.parametrize("layout", ["C", "panel"])
+def test_sums_of_ranges_have_the_same_bits_on_any_number_of_threads(n_ranges, layout):
+    values = np.random.default_rng(0).standard_normal((200, 3))
+    edges = np.linspace(0, len(values), n_ranges + 1).astype(np.int64)
+
+    def add_range(partial, start, stop):
+        assert partial.flags.c_contiguous
+        partial += values[start:stop].sum(axis=0)
+
+    results = []
+    for n_jobs in N_JOBS:
+        whole = np.ones((2, 3) if layout == "C" else (2, 8))
+        out = whole[:, :3]
+        sum_ranges(add_range, edges, out, n_jobs)
+        results.append(out.copy())
+        assert (whole[:, 3:] == 1).all()
+    np.testing.assert_allclose(results[0], 1 + np.broadcast_to(values.sum(axis=0), (2, 3)), rtol=1e-12)
+    for result in results[1:]:
+        assert result.tobytes() == results[0].tobytes()
 
 
 @pytest.mark.parametrize("n_jobs", [2, 3, 5])
