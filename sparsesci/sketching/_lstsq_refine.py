@@ -9,6 +9,9 @@ import scipy.linalg
 
 _STAGNATION = 0.3
 _UNSETTLED_SWEEPS = 2
+# Rounding in G brings a new Z of size eps cond each time. Where the error of the normal matrix, eps cond again, makes
+# too much of that, one refinement of Z costs as many passes as another correction and does more.
+_INEXACT_COND = 1e9
 
 
 class Solution:
@@ -171,7 +174,11 @@ def normal_correction(solution, whitened):
     cholesky = scipy.linalg.cho_factor(H, lower=True)
 
     def correct(solution):
-        return factor.whiten(scipy.linalg.cho_solve(cholesky, factor.whiten_transpose(solution.G))), 1
+        C = factor.whiten_transpose(solution.G)
+        Z = scipy.linalg.cho_solve(cholesky, C)
+        if factor.kept_cond > _INEXACT_COND:
+            Z += scipy.linalg.cho_solve(cholesky, C - _normal_operator(solution.matrix, factor)(Z))
+        return factor.whiten(Z), 1
 
     return correct
 
