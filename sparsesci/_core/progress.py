@@ -1,7 +1,5 @@
 """Progress bars: nothing with ``verbose=0``, a tqdm bar otherwise."""
 
-from tqdm.auto import tqdm
-
 
 def progress_bar(iterable=None, *, total=None, desc=None, verbose=0):
     """Return a tqdm bar that is silent unless ``verbose``.
@@ -16,4 +14,9 @@ def progress_bar(iterable=None, *, total=None, desc=None, verbose=0):
         What is being done.
     verbose : int or bool
     """
+    # The bar for notebooks warns when it is imported where ipywidgets is missing: not if there is no bar to show.
+    if verbose:
+        from tqdm.auto import tqdm
+    else:
+        from tqdm import tqdm
     return tqdm(iterable, total=total, desc=desc, disable=not verbose, leave=False)

@@ -4,8 +4,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import pooch
-
 from sparsesci._core.validation import check_flag
 
 ENVIRONMENT_VARIABLE = "SPARSESCI_DATA"
@@ -74,6 +72,8 @@ def get_data_home(data_home=None):
     True
     """
     if data_home is None:
+        import pooch
+
         return str(pooch.os_cache("sparsesci"))
     return str(_directory("data_home", data_home))
 
@@ -158,6 +158,8 @@ def _directory(name, value):
 
 
 def _download(file, home, candidates):
+    import pooch
+
     target = home / file.path
     try:
         pooch.retrieve(
@@ -175,6 +177,8 @@ def _download(file, home, candidates):
 
 
 def _verify(path, file):
+    import pooch
+
     found = pooch.file_hash(str(path), alg="sha256")
     if found != file.sha256:
         raise ValueError(
