@@ -227,7 +227,7 @@ def test_empty_batch():
         ({"x": np.ones(4), "norm": "forward"}, ValueError, "norm"),
         ({"x": np.ones(4), "order": "dyadic"}, ValueError, "order"),
         ({"x": np.ones(4), "overwrite_x": 1}, TypeError, "overwrite_x"),
-        ({"x": np.ones(4), "workers": 0}, ValueError, "n_jobs"),
+        ({"x": np.ones(4), "workers": 0}, ValueError, "workers"),
         ({"x": ["a", "b"]}, TypeError, "numeric"),
         ({"x": np.array([1, None], dtype=object)}, TypeError, "numeric"),
         ({"x": np.array(["2020-01-01"] * 2, dtype="M8[D]")}, TypeError, "numeric"),
