@@ -11,6 +11,7 @@ from sparsesci.datasets._linf import (
 from sparsesci.datasets._sparse import make_kronecker_regression, make_sparse_regression
 from sparsesci.datasets._spectral import fetch_samson
 from sparsesci.datasets._tabular import load_diabetes_regression, load_digits_regression
+from sparsesci.datasets._transport_entropic import load_digits_transport, make_gaussian_clouds, make_random_assignment
 
 __all__ = [
     "clear_data_home",
@@ -18,13 +19,16 @@ __all__ = [
     "get_data_home",
     "load_diabetes_regression",
     "load_digits_regression",
+    "load_digits_transport",
     "load_image_regression",
+    "make_gaussian_clouds",
     "make_gaussian_regression",
     "make_high_leverage_regression",
     "make_hilbert",
     "make_kronecker_regression",
     "make_least_squares",
     "make_linf_hard_instance",
+    "make_random_assignment",
     "make_sparse_regression",
     "make_vandermonde",
 ]

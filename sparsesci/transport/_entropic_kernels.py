@@ -4,15 +4,14 @@ import numpy as np
 from numba import njit
 
 from sparsesci._core.threads import run_chunks
+from sparsesci.transport._entropic_ranges import BLOCK, row_edges
 from sparsesci.transport._semidual_kernels import (
-    BLOCK,
     CITYBLOCK,
     EUCLIDEAN,
     MATRIX,
     SQEUCLIDEAN,
     costs_of_point,
     exp_row,
-    row_edges,
     row_scores,
 )
 
@@ -34,7 +33,7 @@ def cost_of_row(C, X, Yt, metric, i, cost):
 
 @njit(nogil=True, cache=True)
 def softmax_of_cost(cost, y, eta, weights):
-    """Write the softmax over j of eta (y_j - cost_j) to ``weights``; return the logarithm of the sum of exponentials."""
+    """Write the softmax over j of eta (y_j - cost_j) to ``weights``; return the logarithm of the sum."""
     top = -np.inf
     for j in range(y.size):
         weights[j] = eta * (y[j] - cost[j])
@@ -106,9 +105,7 @@ def cost_extent(C, X, Yt, metric, n, m, n_jobs):
     """Return the smallest and the largest finite cost."""
     edges = row_edges(n, m)
     extents = np.empty((edges.size - 1, 2))
-    run_chunks(
-        lambda k: extent_range(C, X, Yt, metric, m, extents[k], edges[k], edges[k + 1]), edges.size - 1, n_jobs
-    )
+    run_chunks(lambda k: extent_range(C, X, Yt, metric, m, extents[k], edges[k], edges[k + 1]), edges.size - 1, n_jobs)
     return float(extents[:, 0].min()), float(extents[:, 1].max())
 
 
@@ -166,9 +163,7 @@ def barycentric_map(X, Yt, metric, y, eta, values, n_jobs):
     """Return for every row of ``X`` the mean of ``values`` (m, k) weighted by the softmax of eta (y_j - cost)."""
     out = np.empty((len(X), values.shape[1]))
     edges = row_edges(len(X), y.size)
-    run_chunks(
-        lambda k: map_range(X, Yt, metric, y, eta, values, out, edges[k], edges[k + 1]), edges.size - 1, n_jobs
-    )
+    run_chunks(lambda k: map_range(X, Yt, metric, y, eta, values, out, edges[k], edges[k + 1]), edges.size - 1, n_jobs)
     return out
 
 

@@ -13,6 +13,8 @@ _DROP = 1e-2
 _SHIFT = 1e-3
 _NO_SHIFT_BELOW = 1e-9
 _HALVINGS = 12
+# A quadratic model says nothing about steps that change entries of the plan by more than exp(8).
+_LARGEST_EXPONENT = 8.0
 _SWEEPS_INSTEAD = 3
 # Newton gains a factor of a hundred at its end; entries that the next point may need are kept accordingly.
 _EXPECTED_GAIN = 1e-2
@@ -113,7 +115,7 @@ class _NewtonSteps:
         if not np.isfinite(slope) or slope <= 0:
             return None
         record.n_newton += 1
-        alpha = 1.0
+        alpha = min(1.0, _LARGEST_EXPONENT / (eta * float(np.abs(direction).max())))
         for _ in range(_HALVINGS):
             if record.left <= reserve:
                 return None

@@ -11,6 +11,7 @@ from numba import njit, types, uintp
 from numba.extending import intrinsic
 
 from sparsesci._core.threads import run_chunks
+from sparsesci.transport._entropic_ranges import BLOCK, padded_length, row_edges
 
 # How the costs are given: as a matrix, or as points and a metric.
 MATRIX, SQEUCLIDEAN, EUCLIDEAN, CITYBLOCK = 0, 1, 2, 3
@@ -18,9 +19,6 @@ METRICS = {"sqeuclidean": SQEUCLIDEAN, "euclidean": EUCLIDEAN, "cityblock": CITY
 # No entry is kept where the threshold is this: weights are at most 1.
 NO_ENTRIES = 2.0
 
-BLOCK = 32
-_ENTRIES_PER_RANGE = 1 << 17
-_MAX_RANGES = 64
 
 _LOG2_E = 1.4426950408889634
 _LN2_HIGH = 6.93147180369123816490e-01
@@ -217,17 +215,6 @@ def semidual_range(C, X, Yt, metric, y, eta, r, cut, threshold, x, sums, start, 
             used = _keep_row(z, active, n_active, 1.0 / total, threshold, indices, weights, used)
             counts[i - start] = used - before
     return counts, indices[:used], weights[:used]
-
-
-def row_edges(n, m):
-    """Return where ranges of rows of an (n, m) problem begin and end: a function of the sizes only."""
-    n_ranges = max(1, min(_MAX_RANGES, n * m // _ENTRIES_PER_RANGE, n))
-    return np.linspace(0, n, n_ranges + 1).astype(np.int64)
-
-
-def padded_length(m):
-    """Return ``m`` rounded up to a whole number of blocks."""
-    return -(-m // BLOCK) * BLOCK
 
 
 def hold(array):

@@ -79,7 +79,7 @@ def _newton_step(problem, record, C, pair, kept):
 
 
 def _direction(problem, record, pair, kept):
-    """Return the Newton direction of the matrix with the ``kept`` largest entries of the plan and its full marginals."""
+    """Return the Newton direction of the matrix with the ``kept`` largest entries of the plan and full marginals."""
     n, m = pair.plan.shape
     flat = pair.plan.ravel()
     chosen = np.sort(np.argpartition(flat, flat.size - kept)[flat.size - kept :])
