@@ -13,7 +13,6 @@ from sparsesci._core.threads import effective_n_jobs
 from sparsesci._core.validation import check_option
 from sparsesci.transport._entropic_input import (
     METRIC_NAMES,
-    check_dense,
     check_masses,
     check_options,
     check_points,
@@ -24,6 +23,7 @@ from sparsesci.transport._entropic_solve import Costs, solve
 from sparsesci.transport._semidual_kernels import METRICS
 
 _NORMALIZERS = (None, "max", "median")
+_DTYPES = [np.float64, np.float32]
 _AUTOMATIC = 0.05
 # With more features than this, a matrix of costs is faster than making them anew.
 _FEW_FEATURES = 8
@@ -149,9 +149,8 @@ class EntropicTransport(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If the marginals are not as accurate as ``tol``.
         """
         options = self._check_parameters()
-        source, target = check_points(X, Y)
         draft = copy.copy(self)
-        validate_data(draft, X, skip_check_array=True)
+        source, target = check_points(validate_data(draft, X, dtype=_DTYPES), Y)
         few = source.shape[1] <= _FEW_FEATURES
         costs = Costs(X=source, Y=target, metric=self.metric)
         C = None if few and self.reg != "auto" and self.normalize_cost is None else cdist(source, target, self.metric)
@@ -179,8 +178,7 @@ class EntropicTransport(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         n_jobs = effective_n_jobs(self.n_jobs)
-        validate_data(self, X, skip_check_array=True, reset=False)
-        X = check_dense(X, "X")
+        X = validate_data(self, X, reset=False, dtype=_DTYPES)
         points = kernel_view(np.ascontiguousarray(X, dtype=np.float64))
         Yt = np.ascontiguousarray(self.target_.T)
         moved = barycentric_map(

@@ -72,7 +72,7 @@ class _NewtonSteps:
         self.linear_solver, self.exact = linear_solver, exact
 
     def threshold(self, error):
-        return -1.0 if self.exact else threshold_at(error, self.problem.c.size)
+        return 0.0 if self.exact else threshold_at(error, self.problem.c.size)
 
     def evaluate(self, y, eta, expected_error):
         """Return the point at ``y`` with the entries that a Newton step from there needs."""

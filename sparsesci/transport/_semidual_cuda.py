@@ -14,7 +14,7 @@ from numba import cuda, float64, int64
 
 from sparsesci._core import cuda as device
 from sparsesci.transport._entropic_device import cost_of_pair
-from sparsesci.transport._semidual_kernels import NO_ENTRIES
+from sparsesci.transport._semidual_kernels import LEAST_WEIGHT, NO_ENTRIES
 
 _THREADS = 128
 _ROWS_PER_SLOT = 32
@@ -112,7 +112,7 @@ def semidual_pass(C, X, Yt, metric, y, eta, r, cut, threshold, n_jobs):
     device.configured(sum_columns, grid, _THREADS)(*costs, device.as_device(r), tops, totals, partial)
     indptr, indices, weights = np.zeros(n + 1, dtype=np.int64), np.empty(0, dtype=np.int32), np.empty(0)
     if threshold < NO_ENTRIES:
-        indptr, indices, weights = _entries(n, costs, tops, totals, threshold)
+        indptr, indices, weights = _entries(n, costs, tops, totals, max(threshold, LEAST_WEIGHT))
     x = (np.log(r) - tops.copy_to_host() - np.log(totals.copy_to_host())) / eta
     return x, partial.copy_to_host().sum(axis=0), indptr, indices, weights
 

@@ -26,6 +26,8 @@ _LN2_LOW = 1.90821492927058770002e-10
 _ROUNDER = 6755399441055744.0  # 1.5 * 2**52: adding it rounds to the nearest integer
 # Less would make denormal numbers of the products with masses, at a hundred cycles each.
 _SMALLEST = -600.0
+# Above exp(_SMALLEST): what is clamped there counts as zero.
+LEAST_WEIGHT = 1e-250
 
 
 _FLAGS = ("nnan", "nsz")
@@ -198,6 +200,8 @@ def semidual_range(C, X, Yt, metric, y, eta, r, cut, threshold, x, sums, start, 
     block_max = np.empty(n_blocks)
     active = np.empty(n_blocks, dtype=np.int64)
     keep = threshold < NO_ENTRIES
+    # What is beyond the end of the row must not be kept.
+    threshold = max(threshold, LEAST_WEIGHT)
     capacity = 4 * (stop - start) + sums.size if keep else 0
     indices, weights = np.empty(capacity, dtype=np.int32), np.empty(capacity)
     counts = np.zeros(stop - start, dtype=np.int64)
@@ -244,7 +248,7 @@ def semidual_pass(C, X, Yt, metric, y, eta, r, cut, threshold, n_jobs):
     cut : float
         Blocks of entries that are all below exp(-cut) times the largest of their row are left out.
     threshold : float
-        Entries of P_ij / r_i above it are returned; ``NO_ENTRIES`` for none.
+        Entries of P_ij / r_i above it, and above 1e-250, are returned; ``NO_ENTRIES`` for none.
     n_jobs : int or None
         Number of threads. The result does not depend on it.
 

@@ -31,7 +31,7 @@ def solve_sns(problem, record, *, tol, init, n_sinkhorn, density):
     density = min(1.0, 6.0 / min(n, m)) if density is None else density
     kept = min(n * m, math.ceil(density * n * m))
     C = problem.dense_costs()
-    point = problem.evaluate(np.zeros(m) if init is None else init, problem.eta)
+    point = problem.evaluate(np.log(problem.c) / problem.eta if init is None else init, problem.eta)
     record.evaluated(problem.eta, point.error)
     for _ in range(n_sinkhorn):
         if point.error <= tol or record.left <= 0:

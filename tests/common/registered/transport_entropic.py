@@ -115,7 +115,7 @@ ENTRIES = {
             "metric": Option(),
             "method": Option(),
             "normalize_cost": Option(none=True),
-            "X": Array(),
+            "X": Array(dates=True),
         },
         arguments=lambda: {"X": integers(20, 3)},
         large_arguments=lambda: {"X": integers(1100, 3)},
