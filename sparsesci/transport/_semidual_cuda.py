@@ -17,7 +17,7 @@ from sparsesci.transport._entropic_device import cost_of_pair
 from sparsesci.transport._semidual_kernels import LEAST_WEIGHT, NO_ENTRIES
 
 _THREADS = 128
-_ROWS_PER_SLOT = 32
+_ROWS_PER_SLOT = 16
 _MAX_SLOTS = 64
 
 

@@ -8,7 +8,7 @@ import scipy.linalg
 from numpy.testing import assert_allclose
 from sklearn.utils import Bunch
 
-from sparsesci.compare import _least_squares, _sketching, list_methods
+from sparsesci.compare import _least_squares, _sketching, _transport_entropic, list_methods
 from sparsesci.compare._measure import Effort, measure_case
 from sparsesci.compare._model import NOT_INSTALLED, OK, OURS
 from sparsesci.compare._run import _COMPARISONS
@@ -34,6 +34,10 @@ SMALL = {
         _least_squares._hard_problem("pairs", 512, 8, 128),
     ],
 }
+SMALL["entropic_transport"] = [
+    _transport_entropic._assignment(40, 1 / 50),
+    _transport_entropic._clouds(40, 1 / 50),
+]
 CASES = [
     (method, number, dataclasses.replace(case, make=SMALL[method][number], rounds=0))
     for method in list_methods()
