@@ -55,5 +55,5 @@ between, _, _ = np.histogram2d(*middles.T, bins=55, range=[[-1 / 108, 1 + 1 / 10
 between = gaussian_filter(between, 1.0)[::2, ::2]
 pictures = [data.a.reshape(28, 28), between, data.b.reshape(28, 28)]
 right.imshow(np.vstack([picture / picture.max() for picture in pictures]), cmap="magma")
-right.set(title="first, half-way, second", xticks=[], yticks=[])
+right.set(title="half-way", xticks=[], yticks=[])
 plt.show()
