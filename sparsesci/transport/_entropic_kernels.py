@@ -12,7 +12,6 @@ from sparsesci.transport._semidual_kernels import (
     SQEUCLIDEAN,
     costs_of_point,
     exp_row,
-    row_scores,
 )
 
 # exp of less than this is not a normal number: such entries of a plan are zero.
@@ -145,11 +144,10 @@ def map_range(X, Yt, metric, y, eta, values, out, start, stop):
     n_blocks = (y.size + BLOCK - 1) // BLOCK
     z, cost = np.empty(n_blocks * BLOCK), np.empty(y.size)
     block_max = np.empty(n_blocks)
-    active = np.empty(n_blocks, dtype=np.int64)
+    active = np.empty(n_blocks + 1, dtype=np.int64)
     nothing = np.empty((0, 0))
     for i in range(start, stop):
-        top = row_scores(nothing, X, Yt, metric, i, y, eta, cost, z, block_max)
-        n_active, total = exp_row(z, block_max, top, _MAP_CUT, active)
+        _, n_active, total = exp_row(nothing, X, Yt, metric, i, y, eta, _MAP_CUT, cost, z, block_max, active)
         for k in range(values.shape[1]):
             out[i, k] = 0.0
         for a in range(n_active):

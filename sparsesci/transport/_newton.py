@@ -4,6 +4,7 @@ import numpy as np
 import scipy.linalg
 
 from sparsesci.transport import _newton_kernels as kernels
+from sparsesci.transport._semidual_kernels import NO_ENTRIES
 
 # The first regularisation is so large that scaling alone converges, and errors on the way need not be small.
 _FIRST_RANGE = 20.0
@@ -26,6 +27,9 @@ _MOST_COLUMNS = 2000
 # Time of one multiplication in the sparse product, in those of LAPACK's factorisation.
 _SPARSE_COST = 12.0
 _ROWS_AT_ONCE = 1024
+# Up to this many pairs all entries of the plan may be kept; beyond, so many that memory is bounded.
+_SMALL_PLAN = 1 << 24
+_MOST_ENTRIES = 1 << 26
 # Where the graph of the entries kept has more than one part, or nearly so, the matrix is singular.
 _RIDGES = (0.0, 1e-15, 1e-13, 1e-11, 1e-9)
 
@@ -70,24 +74,33 @@ class _NewtonSteps:
     def __init__(self, problem, record, linear_solver, exact):
         self.problem, self.record = problem, record
         self.linear_solver, self.exact = linear_solver, exact
+        n, m = problem.r.size, problem.c.size
+        self.large = n * m > _SMALL_PLAN and not exact
+        # Weights of a row sum to one: at most 1 / floor of them are above the floor.
+        self.floor = min(0.1, n / _MOST_ENTRIES) if self.large else 0.0
 
     def threshold(self, error):
-        return 0.0 if self.exact else threshold_at(error, self.problem.c.size)
+        return 0.0 if self.exact else max(self.floor, threshold_at(error, self.problem.c.size))
 
-    def evaluate(self, y, eta, expected_error):
-        """Return the point at ``y`` with the entries that a Newton step from there needs."""
-        point = self.problem.evaluate(y, eta, self.threshold(expected_error))
+    def evaluate(self, y, eta, expected_error=None):
+        """Return the point at ``y`` with the entries that a Newton step from there needs, or none without an error."""
+        threshold = NO_ENTRIES if expected_error is None else self.threshold(expected_error)
+        point = self.problem.evaluate(y, eta, threshold)
         self.record.evaluated(eta, point.error)
+        if self.large and expected_error is not None:
+            # The number of entries grows slowly as the threshold falls.
+            count = point.entries[2].size
+            self.floor *= 0.1 if count < _MOST_ENTRIES / 8 else 10.0 if count > _MOST_ENTRIES / 2 else 1.0
         return point
 
     def sweep(self, point, expected_error):
         self.record.n_sweeps += 1
-        return self.evaluate(self.problem.scaled(point), point.eta, expected_error)
+        return self.evaluate(self.problem.scaled(point), point.eta, None if self.large else expected_error)
 
     def run(self, y, eta, tol, n_sinkhorn, reserve=0):
         """Return the best point found at one eta; ``reserve`` evaluations are left for later."""
         record = self.record
-        point = best = self.evaluate(y, eta, _ERROR_ON_THE_WAY)
+        point = best = self.evaluate(y, eta, None if self.large else _ERROR_ON_THE_WAY)
         for _ in range(n_sinkhorn):
             if point.error <= tol or record.left <= reserve:
                 break
@@ -110,6 +123,8 @@ class _NewtonSteps:
     def newton_step(self, point, reserve):
         """Return an accepted point in the Newton direction, or None."""
         record, eta = self.record, point.eta
+        if self.large and not point.entries[2].size:
+            point = self.evaluate(point.y, eta, point.error)
         direction = self.direction(point)
         slope = float((point.gradient * direction).sum())
         if not np.isfinite(slope) or slope <= 0:

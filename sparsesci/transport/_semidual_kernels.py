@@ -64,36 +64,79 @@ def exp_of(x):
     return p * power.view(np.float64)
 
 
-@njit(nogil=True, cache=True, fastmath={"contract"})
-def _scores(cost, y, eta, z):
-    for j in range(y.size):
-        z[j] = eta * (y[j] - cost[j])
-
-
 @njit(nogil=True, cache=True, fastmath={"nsz", "nnan"})
-def _block_largest(z, first):
-    # Unsigned indices, here and below: Numba would otherwise look for negative ones, and the loop stay scalar.
-    begin = uintp(first)
-    top = z[begin]
-    for j in range(BLOCK):
-        top = larger_of(top, z[begin + uintp(j)])
-    return top
+def _largest_difference(cost, y, start, stop):
+    # Unsigned indices, here and below: Numba would otherwise look for negative ones. That the ends are known at run
+    # time only is on purpose too: loops of fixed length are unrolled, and then stay scalar.
+    largest = -np.inf
+    for j in range(start, stop):
+        largest = larger_of(largest, y[uintp(j)] - cost[uintp(j)])
+    return largest
 
 
 @njit(nogil=True, cache=True)
-def scores_of_row(cost, y, eta, z, block_max):
-    """Write eta (y_j - cost_j) to z and its maximum over each block to block_max; return the largest.
-
-    Costs may be infinite, which makes scores of minus infinity. None is NaN. ``z`` is a whole number of blocks long;
-    what lies beyond the row becomes minus infinity.
-    """
-    _scores(cost, y, eta, z)
-    z[y.size :] = -np.inf
+def _largest_differences(cost, y, block_max):
+    """Write the largest y_j - cost_j of each block to block_max; return the largest of all."""
     top = -np.inf
     for b in range(block_max.size):
-        block_max[b] = _block_largest(z, b * BLOCK)
+        block_max[b] = _largest_difference(cost, y, b * BLOCK, min(y.size, (b + 1) * BLOCK))
         top = max(top, block_max[b])
     return top
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"})
+def _scores(cost, y, eta, top, z, start, stop):
+    for j in range(start, stop):
+        z[uintp(j)] = eta * (y[uintp(j)] - cost[uintp(j)]) - top
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+def _exp_block(z, first):
+    """z = exp(z) for a block; return the sum."""
+    begin = uintp(first)
+    total = 0.0
+    for j in range(BLOCK):
+        value = exp_of(z[begin + uintp(j)])
+        z[begin + uintp(j)] = value
+        total += value
+    return total
+
+
+@njit(nogil=True, cache=True)
+def exp_of_row(cost, y, eta, cut, z, block_max, active):
+    """z = exp(eta (y_j - cost_j) - top) for a row, where top is the largest of the scores eta (y_j - cost_j).
+
+    Only blocks with scores within ``cut`` of top are computed, and listed in ``active``. ``z`` is a whole number of
+    blocks long; beyond the end of the row it becomes nearly zero. Costs may be infinite; nothing may be NaN.
+
+    Returns
+    -------
+    top : float
+    n_active : int
+    total : float
+        The sum of z over these blocks.
+    """
+    m = y.size
+    largest = _largest_differences(cost, y, block_max)
+    top = eta * largest
+    lowest = largest - cut / eta
+    n_active = 0
+    for b in range(block_max.size):
+        active[n_active] = b
+        n_active += block_max[b] >= lowest
+    # Neighbouring blocks at once: a loop must be long for the compiler to check that arrays do not overlap.
+    first = 0
+    while first < n_active:
+        last = first + 1
+        while last < n_active and active[last] == active[last - 1] + 1:
+            last += 1
+        _scores(cost, y, eta, top, z, active[first] * BLOCK, min(m, (active[last - 1] + 1) * BLOCK))
+        first = last
+    z[m:] = -np.inf
+    total = 0.0
+    for a in range(n_active):
+        total += _exp_block(z, active[a] * BLOCK)
+    return top, n_active, total
 
 
 @njit(nogil=True, cache=True, fastmath={"contract"})
@@ -119,42 +162,12 @@ def costs_of_point(point, Yt, metric, cost):
 
 
 @njit(nogil=True, cache=True)
-def row_scores(C, X, Yt, metric, i, y, eta, cost, z, block_max):
-    """Write the scores of row i, as ``scores_of_row``, whichever way the costs are given; return the largest.
-
-    ``cost`` is space for a row of costs that come from points.
-    """
+def exp_row(C, X, Yt, metric, i, y, eta, cut, cost, z, block_max, active):
+    """Do as ``exp_of_row`` with row i, whichever way the costs are given; ``cost`` is space for those from points."""
     if metric == MATRIX:
-        return scores_of_row(C[i], y, eta, z, block_max)
+        return exp_of_row(C[i], y, eta, cut, z, block_max, active)
     costs_of_point(X[i], Yt, metric, cost)
-    return scores_of_row(cost, y, eta, z, block_max)
-
-
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
-def _exp_block(z, first, top):
-    """z = exp(z - top) for a block; return the sum."""
-    begin = uintp(first)
-    total = 0.0
-    for j in range(BLOCK):
-        value = exp_of(z[begin + uintp(j)] - top)
-        z[begin + uintp(j)] = value
-        total += value
-    return total
-
-
-@njit(nogil=True, cache=True)
-def exp_row(z, block_max, top, cut, active):
-    """z = exp(z - top) in blocks that come within ``cut`` of top, which are listed in ``active``.
-
-    Returns the number of these blocks and the sum. Elsewhere z is left as it is.
-    """
-    n_active, total = 0, 0.0
-    for b in range(block_max.size):
-        if block_max[b] >= top - cut:
-            total += _exp_block(z, b * BLOCK, top)
-            active[n_active] = b
-            n_active += 1
-    return n_active, total
+    return exp_of_row(cost, y, eta, cut, z, block_max, active)
 
 
 @njit(nogil=True, cache=True, fastmath={"contract"})
@@ -198,7 +211,7 @@ def semidual_range(C, X, Yt, metric, y, eta, r, cut, threshold, x, sums, start, 
     z = np.empty(sums.size)
     cost = np.empty(y.size if metric != MATRIX else 0)
     block_max = np.empty(n_blocks)
-    active = np.empty(n_blocks, dtype=np.int64)
+    active = np.empty(n_blocks + 1, dtype=np.int64)
     keep = threshold < NO_ENTRIES
     # What is beyond the end of the row must not be kept.
     threshold = max(threshold, LEAST_WEIGHT)
@@ -207,8 +220,7 @@ def semidual_range(C, X, Yt, metric, y, eta, r, cut, threshold, x, sums, start, 
     counts = np.zeros(stop - start, dtype=np.int64)
     used = 0
     for i in range(start, stop):
-        top = row_scores(C, X, Yt, metric, i, y, eta, cost, z, block_max)
-        n_active, total = exp_row(z, block_max, top, cut, active)
+        top, n_active, total = exp_row(C, X, Yt, metric, i, y, eta, cut, cost, z, block_max, active)
         x[i] = (np.log(r[i]) - top - np.log(total)) / eta
         add_row(z, active, n_active, r[i] / total, sums)
         if keep:

@@ -8,7 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sparsesci._core.exceptions import SparseSciWarning
 from sparsesci.datasets import load_digits_transport, make_gaussian_clouds, make_random_assignment
-from sparsesci.transport import entropic_transport, entropic_transport_points
+from sparsesci.transport import _newton, entropic_transport, entropic_transport_points
 from tests.reference import entropic_transport as reference
 
 METHODS = ("auto", "newton", "sns", "sinkhorn", "sinkhorn_log")
@@ -219,6 +219,18 @@ def test_continuation_options(eta_factor, n_sinkhorn):
     plan = entropic_transport(C, a, b, reg=0.01, tol=1e-12).plan
     options = {"eta_factor": eta_factor, "n_sinkhorn": n_sinkhorn}
     assert np.abs(entropic_transport(C, a, b, reg=0.01, tol=1e-12, **options).plan - plan).sum() < 1e-10
+
+
+@pytest.mark.parametrize("most_entries", [1 << 26, 2000, 1000])
+def test_bounded_memory(most_entries, monkeypatch):
+    """Problems counted as large keep few entries, and need some more evaluations for the same answer."""
+    C, a, b = problem(60, 50)
+    expected = entropic_transport(C, a, b, reg=0.01, tol=1e-12)
+    monkeypatch.setattr(_newton, "_SMALL_PLAN", 100)
+    monkeypatch.setattr(_newton, "_MOST_ENTRIES", most_entries)
+    result = entropic_transport(C, a, b, reg=0.01, tol=1e-12)
+    assert result.converged
+    assert np.abs(result.plan - expected.plan).sum() < 1e-10
 
 
 def test_bad_start_is_overcome():
