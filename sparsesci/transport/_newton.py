@@ -149,10 +149,7 @@ class _NewtonSteps:
         shift = _SHIFT * min(1.0, error) * problem.c.min() if error > _NO_SHIFT_BELOW else 0.0
         system = (indptr, indices, weights, problem.r)
         rest, diagonal = kernels.schur_diagonals(*system, point.sums, shift)
-        n, m = problem.r.size, problem.c.size
-        dense = self.linear_solver == "cholesky" or (
-            self.linear_solver == "auto" and (m <= _SMALL or (m <= _MOST_COLUMNS and weights.size > n * m / 4))
-        )
+        dense = self.linear_solver == "cholesky" or (self.linear_solver == "auto" and problem.c.size <= _SMALL)
         v = None if dense else self._conjugate_gradients(system, rest, diagonal, point)
         if v is None:
             v = _cholesky(*system, rest, point.gradient)
