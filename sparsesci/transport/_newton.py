@@ -14,6 +14,10 @@ _DROP = 1e-2
 _SHIFT = 1e-3
 _NO_SHIFT_BELOW = 1e-9
 _HALVINGS = 12
+# Full steps that leave so much of an error that is small already are tried at greater length.
+_SLOW = 0.1
+_CLOSE = 1e-2
+_LONGEST_STEP = 16.0
 # A quadratic model says nothing about steps that change entries of the plan by more than exp(8).
 _LARGEST_EXPONENT = 8.0
 _SWEEPS_INSTEAD = 3
@@ -138,9 +142,29 @@ class _NewtonSteps:
             new = self.evaluate(y - y.mean(), eta, point.error * _EXPECTED_GAIN)
             ascends = slope > 1e-14 and new.value >= point.value + 1e-4 * alpha * slope
             if ascends or new.error < point.error / 2:
-                return new
+                return self.expanded(point, direction, new, reserve) if alpha == 1.0 else new
             alpha /= 2
         return None
+
+    def expanded(self, point, direction, new, reserve):
+        """Return a point further along a full step that was accepted, if that step was close to the end but slow.
+
+        Where a row and a column nearly have each other to themselves, what still leaks falls exponentially along the
+        direction, and Newton's step gains a factor of e only. Longer steps are tried while the error falls.
+        """
+        alpha = 1.0
+        while (
+            _SLOW * point.error < new.error < point.error < _CLOSE
+            and alpha < _LONGEST_STEP
+            and self.record.left > reserve
+        ):
+            alpha *= 4.0
+            y = point.y + alpha * direction
+            trial = self.evaluate(y - y.mean(), point.eta, new.error * _EXPECTED_GAIN)
+            if trial.error >= new.error:
+                break
+            new = trial
+        return new
 
     def direction(self, point):
         """Return the Newton direction from a regularised, sparsified matrix."""
