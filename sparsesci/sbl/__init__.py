@@ -1,0 +1,3 @@
+"""Sparse Bayesian learning."""
+
+__all__ = []
