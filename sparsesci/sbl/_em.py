@@ -176,5 +176,3 @@ _M_STEPS = {"am": _alternating, "svd": _singular_vectors, "ksbl": _one_pass, "ra
 def tensor_size(dictionaries):
     """Return the number of coefficients."""
     return math.prod(H.shape[1] for H in dictionaries)
-
-

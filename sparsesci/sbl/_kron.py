@@ -52,6 +52,105 @@ def kron_sbl(
     verbose=0,
     device="cpu",
 ):
+    """Sparse Bayesian learning with Kronecker structure: a sparse tensor from one matrix for each of its modes.
+
+    The model is ``Y = X x_1 H_1 ... x_I H_I + noise`` with coefficients X that are zero beyond a box
+    ``S_1 x ... x S_I``: independent normal coefficients of variances ``gamma_1[i_1] * ... * gamma_I[i_I]``, over which
+    the evidence is maximised. The default method works in measurement space: nothing of the size of X is formed, and
+    dictionaries with 10^12 products of columns are in reach.
+
+    Parameters
+    ----------
+    Y : array-like of shape (M_1, ..., M_I), (M_1, ..., M_I, L) or (M,)
+        Measurements, real or complex; with a last axis for L snapshots that share the box, or flat in C order.
+    dictionaries : sequence of I arrays of shape (M_k, N_k), real or complex
+    noise_var : float or None, default=None
+        Variance of the noise (for complex data E|noise|^2); None to learn it, from a tenth of the mean of |Y|^2 on.
+    method : {"mm", "am", "svd", "rank1", "ksbl"}, default="mm"
+        "mm" is the block solver in measurement space. The others are expectation maximisation: "am" with alternating
+        minimisation, "svd" with successive singular value decompositions and "ksbl" with a single pass form tensors of
+        the size of X, up to 1e8 elements; "rank1" fits the best rank-one tensor without forming one.
+    power : float, default=1.0
+        Exponent of the updates of "mm", in [0.5, 1]. With 0.5 the cost can never rise; larger ones are tried first and
+        reduced to 0.5 where it would.
+    max_iter : int, default=500
+        Sweeps, or iterations of expectation maximisation.
+    tol : float, default=1e-4
+        "mm" ends where no hyperparameter changes by more, relative to the largest of its mode, and the noise by no more
+        if it is learned; the others where the full product of hyperparameters changes by no more in relative norm.
+    prune_tol : float, sequence of I floats or None, default=None
+        Hyperparameters up to this share of the largest of their mode are dropped; in [0, 1). None is 1e-3, or 1e-2 for
+        "am" and "ksbl". Results can depend on it strongly.
+    n_restarts : int, default=0
+        Number of random starts ("mm" only). If positive, the best three of them after six sweeps, flat starts with
+        three thresholds and two starts from expectation maximisation are run, and the one with the best evidence less
+        the price of its columns is returned.
+    refine : {None, "backward"}, default=None
+        "backward" deletes columns whose evidence is not worth a parameter, log M ("mm" only).
+    coupling : float, list or None, default=None
+        Couples neighbouring hyperparameters of a mode, for coefficients in blocks ("mm" only): ``gamma_k = C_k
+        delta_k`` with C_k a non-negative matrix, or for a number b the tridiagonal one with 1 on and b beside the
+        diagonal; one number for all modes, or a list of numbers, matrices and None. Not in the sweeps after a deletion.
+    init : sequence of I arrays of shape (N_k,) or None, default=None
+        Hyperparameters to start from; None for ones.
+    n_snapshots_axis : int or None, default=None
+        Axis of Y along which snapshots lie; None for the last, if there is one beyond those of the dictionaries.
+    random_state : int, RandomState instance, Generator or None, default=None
+        Determines the random starts, and nothing else.
+    n_jobs : int or None, default=None
+        Number of threads for the starts (joblib's meaning). The result does not depend on it.
+    verbose : int, default=0
+        1 shows a progress bar of the first start.
+    device : {"cpu", "cuda", "auto"}, default="cpu"
+        Where the passes over the measurements of large problems run; small ones are left to the CPU.
+
+    Returns
+    -------
+    result : KronSBLResult
+        With ``core`` and ``variance`` (posterior mean and variance on the box), ``supports``, ``gammas``,
+        ``noise_var``, ``cost``, ``cost_path``, ``n_iter``, ``converged``, ``to_dense()`` and ``to_sparse()``. float32
+        and complex64 are computed in double precision and returned as they came.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If shapes do not fit (the mode is named), values are not finite, ``noise_var <= 0``, an option is out of range,
+        or ``method`` would form tensors of more than 1e8 elements.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If ``max_iter`` sweeps did not suffice.
+
+    See Also
+    --------
+    kron_sbl_batch : Many small problems in one call.
+    KroneckerSBL : The estimator.
+
+    Notes
+    -----
+    With M the product of the M_k, one sweep of "mm" takes O(M sum_k M_k + sum_k M_k^2 N_k) time and O(M + sum_k M_k
+    N_k) memory; columns that are dropped make later sweeps cheaper. Snapshots multiply M, up to M of them: more are
+    replaced by their sample covariance.
+
+    "am", "svd" and "ksbl" are the published iterations. "mm", "rank1", restarts and elimination are our own
+    constructions for the same model; the coupling is in the spirit of the published pattern-coupled method, with
+    another update.
+
+    References
+    ----------
+    Y. He, G. Joseph, "Bayesian Algorithms for Kronecker-structured Sparse Vector Recovery With Application to IRS-MIMO
+    Channel Estimation", 2023, arXiv:2307.14719.
+
+    Examples
+    --------
+    >>> from sparsesci.datasets import make_kronecker_sparse
+    >>> from sparsesci.sbl import kron_sbl
+    >>> problem = make_kronecker_sparse((6, 7), (9, 9), 2, snr_db=40, random_state=0)
+    >>> result = kron_sbl(problem.Y, problem.dictionaries)
+    >>> [indices.tolist() for indices in result.supports]
+    [[4, 5], [0, 8]]
+    """
     options = check_options(
         method, power, max_iter, tol, n_restarts, refine, random_state, n_jobs, verbose, device, noise_var
     )

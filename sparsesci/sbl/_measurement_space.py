@@ -207,7 +207,9 @@ def _start(H, gamma, coupling):
     # Coupled columns start from the given values divided by what the coupling adds up to.
     delta = gamma / np.maximum(coupling.sum(axis=1), 1e-300)
     used = coupling[active].any(axis=0)
-    return Mode(np.ascontiguousarray(H[:, active]), active, delta[used], np.ascontiguousarray(coupling[active][:, used]))
+    return Mode(
+        np.ascontiguousarray(H[:, active]), active, delta[used], np.ascontiguousarray(coupling[active][:, used])
+    )
 
 
 def _gram(panels):

@@ -96,15 +96,15 @@ def weighted_gram(W, offset, r, n, gamma, first, A):
 
 @njit(cache=True)
 def apply_mode(V, rows, columns, X, left, right, out):
-    """out[l, a, j] = sum over b of V[a, b] X[l, b, j]."""
-    for l in range(left):
+    """out[i, a, j] = sum over b of V[a, b] X[i, b, j]."""
+    for outer in range(left):
         for a in range(rows):
-            to = (l * rows + a) * right
+            to = (outer * rows + a) * right
             for j in range(right):
                 out[to + j] = 0.0
             for b in range(columns):
                 entry = V[a * columns + b]
-                source = (l * columns + b) * right
+                source = (outer * columns + b) * right
                 for j in range(right):
                     out[to + j] += entry * X[source + j]
 
@@ -119,7 +119,7 @@ def rotate_columns(V, rows, columns, W, offset, n, scratch):
 
 @njit(cache=True)
 def outer_range(eigenvalues, starts, ranks, first, last, repeat, out):
-    """Write the outer product of the eigenvalues of modes first ... last - 1, each ``repeat`` times; return its size."""
+    """Write the outer product of the eigenvalues of some modes, each element ``repeat`` times, and return its size."""
     size = 1
     out[0] = 1.0
     for k in range(first, last):
@@ -143,9 +143,9 @@ def tensor_sums(X, left, n_left, middle, first, n_middle, right, n_right, noise_
     """Write the sums of log D, |X|^2 / D, |X|^2 / D^2 and 1 / D to ``sums``."""
     log_det, quadratic, second, trace, product = 0.0, 0.0, 0.0, 0.0, 1.0
     position = 0
-    for l in range(n_left):
+    for outer in range(n_left):
         for a in range(n_middle):
-            factor = left[l] * middle[first + a]
+            factor = left[outer] * middle[first + a]
             for j in range(n_right):
                 D = noise_var + factor * right[j]
                 inverse = 1.0 / D
@@ -170,12 +170,12 @@ def mode_statistics(X, left, n_left, middle, first, r, right, n_right, noise_var
     for a in range(r):
         linear[a] = 0.0
     position = 0
-    for l in range(n_left):
+    for outer in range(n_left):
         for a in range(r):
             total = 0.0
             inside = middle[first + a]
             for j in range(n_right):
-                others = left[l] * right[j]
+                others = left[outer] * right[j]
                 inverse = 1.0 / (noise_var + others * inside)
                 total += others * inverse
                 Z[position] = X[position] * (inverse * math.sqrt(others))
@@ -184,8 +184,8 @@ def mode_statistics(X, left, n_left, middle, first, r, right, n_right, noise_var
     for a in range(r):
         for b in range(a + 1):
             total = G[0] * 0.0
-            for l in range(n_left):
-                one, other = (l * r + a) * n_right, (l * r + b) * n_right
+            for outer in range(n_left):
+                one, other = (outer * r + a) * n_right, (outer * r + b) * n_right
                 for j in range(n_right):
                     total += Z[one + j] * Z[other + j].conjugate()
             G[a * r + b] = total
@@ -424,7 +424,7 @@ def begin(counts, shapes, offsets, starts, dictionaries, start_gammas, ints, W, 
                 ints[2 * modes + starts[k] + kept] = i
                 kept += 1
         to = offsets[k]
-        for a in range(rows):
+        for _ in range(rows):
             for i in range(length):
                 if start_gammas[starts[k] + i] > 0.0:
                     W[to] = dictionaries[position]
@@ -527,7 +527,9 @@ def _work_sizes(counts, shapes, size):
     return 2 * size + 2 * stored + 3 * int(counts[5]) ** 2, 6 * total + 4 + 2 * size, 2 * len(pairs) + total
 
 
-def solve_problems(Y, dictionaries, gammas, reals, prune_tol, order, counts, shapes, final_gammas, paths, results, n_jobs=None):
+def solve_problems(
+    Y, dictionaries, gammas, reals, prune_tol, order, counts, shapes, final_gammas, paths, results, n_jobs=None
+):
     """Solve many small problems of one shape, in parallel over problems.
 
     Parameters
