@@ -13,7 +13,7 @@ from sparsesci._core.validation import check_integer, check_option, check_real
 from sparsesci.sbl import _passes_kernels
 from sparsesci.sbl._coupling import check_coupling
 from sparsesci.sbl._em import TENSOR_LIMIT, expectation_maximisation, tensor_size
-from sparsesci.sbl._engine import Iteration, Start
+from sparsesci.sbl._engine import Iteration, Start, is_small
 from sparsesci.sbl._posterior import Box
 from sparsesci.sbl._problem import (
     check_gammas,
@@ -30,6 +30,7 @@ METHODS = ("mm", "am", "svd", "rank1", "ksbl")
 _NEED_TENSOR = ("am", "svd", "ksbl")
 _DEFAULT_PRUNE = {"mm": 1e-3, "am": 1e-2, "ksbl": 1e-2, "svd": 1e-3, "rank1": 1e-3}
 _INITIAL_NOISE = 0.1
+_AUTO_RESTARTS = 10
 
 
 def kron_sbl(
@@ -81,12 +82,14 @@ def kron_sbl(
     prune_tol : float, sequence of I floats or None, default=None
         Hyperparameters up to this share of the largest of their mode are dropped; in [0, 1). None is 1e-3, or 1e-2 for
         "am" and "ksbl". Results can depend on it strongly.
-    n_restarts : int, default=0
+    n_restarts : int or "auto", default=0
         Number of random starts ("mm" only). If positive, the best three of them after six sweeps, flat starts with
         three thresholds and two starts from expectation maximisation are run, and the one with the best evidence less
-        the price of its columns is returned.
-    refine : {None, "backward"}, default=None
-        "backward" deletes columns whose evidence is not worth a parameter, log M ("mm" only).
+        the price of its columns is returned. "auto" is 10 for small problems with "mm" (at most 4096 measurements, 32
+        rows and 128 columns a mode), 0 otherwise.
+    refine : {None, "backward", "auto"}, default=None
+        "backward" deletes columns whose evidence is not worth a parameter, log M ("mm" only). "auto" is that
+        with "mm", None otherwise.
     coupling : float, list or None, default=None
         Couples neighbouring hyperparameters of a mode, for coefficients in blocks ("mm" only): ``gamma_k = C_k
         delta_k`` with C_k a non-negative matrix, or for a number b the tridiagonal one with 1 on and b beside the
@@ -157,7 +160,7 @@ def kron_sbl(
     problem = check_problem(Y, dictionaries, n_snapshots_axis)
     prune_tol = check_prune_tol(_DEFAULT_PRUNE[method] if prune_tol is None else prune_tol, len(problem.dictionaries))
     couplings = check_coupling(coupling, problem.shape)
-    check_combination(method, n_restarts, refine, couplings, problem)
+    options = {**options, **check_combination(method, n_restarts, refine, couplings, problem)}
     gammas = [np.ones(length) for length in problem.shape]
     if init is not None:
         gammas = check_gammas(init, problem.shape, "init")
@@ -171,13 +174,15 @@ def check_options(
 ):  # fmt: skip
     """Check all parameters that do not depend on the data, and return those of ``solve_problem``."""
     check_option("method", method, METHODS)
-    check_option("refine", refine, (None, "backward"))
+    check_option("refine", refine, (None, "backward", "auto"))
     if not isinstance(verbose, (int, np.integer)):
         raise TypeError(f"verbose must be an integer or a boolean; got {verbose!r}")
     resolve_device(device)
     effective_n_jobs(n_jobs)
     noise_var = check_noise_var(noise_var)
-    n_restarts = check_integer("n_restarts", n_restarts, minimum=0)
+    if not isinstance(n_restarts, str):
+        n_restarts = check_integer("n_restarts", n_restarts, minimum=0)
+    check_option("n_restarts", n_restarts if isinstance(n_restarts, str) else None, ("auto", None))
     return {
         "method": method,
         "iteration": Iteration(
@@ -197,7 +202,13 @@ def check_options(
 
 
 def check_combination(method, n_restarts, refine, couplings, problem):
-    """Refuse what a method cannot do."""
+    """Refuse what a method cannot do; return restarts and refinement, where they are left to the data."""
+    if n_restarts == "auto":
+        M = problem.n_measurements
+        small = is_small((M, min(M, problem.Y.shape[-1])), problem.dictionaries)
+        n_restarts = _AUTO_RESTARTS if method == "mm" and small else 0
+    if refine == "auto":
+        refine = "backward" if method == "mm" else None
     if method != "mm":
         for name, value, nothing in (("n_restarts", n_restarts, 0), ("refine", refine, None)):
             if value != nothing:
@@ -210,6 +221,7 @@ def check_combination(method, n_restarts, refine, couplings, problem):
             f"method={method!r} forms tensors of {size} elements, more than {TENSOR_LIMIT}: use method='rank1' or "
             "method='mm', which do not"
         )
+    return {"n_restarts": n_restarts, "refine": refine}
 
 
 def solve_problem(

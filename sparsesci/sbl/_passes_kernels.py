@@ -17,7 +17,7 @@ _LARGE, _SMALL = 1e100, 1e-100
 _FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def cost_of_row(rotated, row, factor, last, noise_var):
     """Return the sums of log D, |rotated|^2 / D, |rotated|^2 / D^2 and 1 / D over one row.
 
@@ -41,7 +41,7 @@ def cost_of_row(rotated, row, factor, last, noise_var):
     return log_det + math.log(product), quadratic, squared, trace
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _cost_rows(rotated, factors, last, noise_var, sums, start, stop):
     for row in range(start, stop):
         sums[row, 0], sums[row, 1], sums[row, 2], sums[row, 3] = cost_of_row(
@@ -74,7 +74,7 @@ def cost_sums(rotated, factors, last, noise_var, n_jobs=None):
     return sums.sum(axis=0)
 
 
-@njit(nogil=True, cache=True, fastmath=_FAST)
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=_FAST)
 def _weigh_rows(rotated, left, middle, right, noise_var, weighted, sums, start, stop):
     n_middle = middle.size
     for row in range(start, stop):

@@ -96,7 +96,10 @@ def check_problem(Y, dictionaries, n_snapshots_axis=None):
     Y, single = _with_snapshots_last(Y, len(rows), n_snapshots_axis)
     if Y.ndim == 2 and len(rows) > 1:
         if Y.shape[0] != np.prod(rows):
-            raise ValueError(f"Y must have {np.prod(rows)} elements where it is flat; got {Y.shape[0]}")
+            raise ValueError(
+                f"Y must have {np.prod(rows)} elements, the product of the rows of the dictionaries, where it is flat; got "
+                f"{Y.shape[0]}"
+            )
         Y = Y.reshape(*rows, -1)
     for k, (given, expected) in enumerate(zip(Y.shape, rows)):
         if given != expected:
@@ -117,11 +120,17 @@ def _with_snapshots_last(Y, n_modes, axis):
             return Y[..., np.newaxis], True
         if Y.ndim == n_modes + 1:
             return Y, False
-        raise ValueError(f"Y must have {n_modes} axes, one more for snapshots, or one where it is flat; got {Y.ndim}")
+        raise ValueError(
+            f"Y must have {n_modes} axes, one for each of the dictionaries, one more for snapshots, or one where it is "
+            f"flat; got {Y.ndim}"
+        )
     if isinstance(axis, bool) or not hasattr(axis, "__index__"):
         raise TypeError(f"n_snapshots_axis must be an integer or None; got {axis!r}")
     if Y.ndim not in (2, n_modes + 1):
-        raise ValueError(f"Y must have {n_modes + 1} axes with n_snapshots_axis={axis}, or 2 if flat; got {Y.ndim}")
+        raise ValueError(
+            f"Y must have {n_modes + 1} axes, one for each of the dictionaries and one for snapshots, with "
+            f"n_snapshots_axis={axis}, or 2 where it is flat; got {Y.ndim}"
+        )
     if not -Y.ndim <= axis < Y.ndim:
         raise ValueError(f"n_snapshots_axis must be an axis of Y, in [{-Y.ndim}, {Y.ndim - 1}]; got {axis!r}")
     return np.moveaxis(Y, axis, -1), False

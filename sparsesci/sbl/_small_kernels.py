@@ -22,16 +22,16 @@ _JACOBI_NOTHING = 1e-36
 _SLACK = 1e-12
 _NOISE_FLOOR = 1e-12
 _LARGE, _SMALL = 1e100, 1e-100
-_CHUNK = 8
+_CHUNK = 1
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def squared(value):
     """Return |value|^2."""
     return value.real * value.real + value.imag * value.imag
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def diagonalise(A, V, r):
     """Make the Hermitian A (r x r, flat) diagonal and write the conjugate transpose of its eigenvectors to V.
 
@@ -82,7 +82,7 @@ def diagonalise(A, V, r):
             break
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def weighted_gram(W, offset, r, n, gamma, first, A):
     """A = W diag(gamma) W^H for the r x n matrix that begins at W[offset]; gamma begins at ``first``."""
     for a in range(r):
@@ -94,7 +94,7 @@ def weighted_gram(W, offset, r, n, gamma, first, A):
             A[b * r + a] = total.conjugate()
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def apply_mode(V, rows, columns, X, left, right, out):
     """out[i, a, j] = sum over b of V[a, b] X[i, b, j]."""
     for outer in range(left):
@@ -109,7 +109,7 @@ def apply_mode(V, rows, columns, X, left, right, out):
                     out[to + j] += entry * X[source + j]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def rotate_columns(V, rows, columns, W, offset, n, scratch):
     """Replace the ``columns`` x n matrix at W[offset] by V times it."""
     apply_mode(V, rows, columns, W[offset:], 1, n, scratch)
@@ -117,7 +117,7 @@ def rotate_columns(V, rows, columns, W, offset, n, scratch):
         W[offset + i] = scratch[i]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def outer_range(eigenvalues, starts, ranks, first, last, repeat, out):
     """Write the outer product of the eigenvalues of some modes, each element ``repeat`` times, and return its size."""
     size = 1
@@ -138,7 +138,7 @@ def outer_range(eigenvalues, starts, ranks, first, last, repeat, out):
     return size
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def tensor_sums(X, left, n_left, middle, first, n_middle, right, n_right, noise_var, sums):
     """Write the sums of log D, |X|^2 / D, |X|^2 / D^2 and 1 / D to ``sums``."""
     log_det, quadratic, second, trace, product = 0.0, 0.0, 0.0, 0.0, 1.0
@@ -164,7 +164,7 @@ def tensor_sums(X, left, n_left, middle, first, n_middle, right, n_right, noise_
     sums[3] = trace
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def mode_statistics(X, left, n_left, middle, first, r, right, n_right, noise_var, Z, G, linear):
     """Write the weighted Gram matrix of a mode to G (r x r) and the sums of others / D to ``linear``."""
     for a in range(r):
@@ -192,7 +192,7 @@ def mode_statistics(X, left, n_left, middle, first, r, right, n_right, noise_var
             G[b * r + a] = total.conjugate()
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def column_ratios(W, offset, r, n, G, linear, ratio):
     """Write q / s of each column of a mode to ``ratio``, 0 where nothing of the data reaches it."""
     largest = 0.0
@@ -214,7 +214,7 @@ def column_ratios(W, offset, r, n, G, linear, ratio):
         ratio[i] = max(q, 0.0) / s if s > largest * 1e-300 else 0.0
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def orthonormal_rows(W, offset, r, n, Q):
     """Write the conjugate transpose of an orthonormal basis of the columns of the r x n matrix to Q (n x r), n < r.
 
@@ -240,7 +240,7 @@ def orthonormal_rows(W, offset, r, n, Q):
             Q[i * r + a] *= scale
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def sizes_beside(ranks, modes, axis, snapshots):
     """Return the numbers of elements before and after an axis of the tensor."""
     left, right = 1, snapshots
@@ -251,7 +251,7 @@ def sizes_beside(ranks, modes, axis, snapshots):
     return left, right
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def settle(k, modes, snapshots, columns, ranks, offsets, starts, X, T, W, A, V, scratch, gamma, eigenvalues):
     """Compress mode k to as many rows as columns and rotate it and the data to its eigenvectors' coordinates."""
     n, r, offset = columns[k], ranks[k], offsets[k]
@@ -274,7 +274,7 @@ def settle(k, modes, snapshots, columns, ranks, offsets, starts, X, T, W, A, V, 
         X[i] = T[i]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def full_cost(sums, size, reals, counts, kept):
     """Turn the four sums into averages over snapshots with the directions lost to compression; return the cost."""
     snapshots, noise_var = counts[1], reals[0]
@@ -286,7 +286,7 @@ def full_cost(sums, size, reals, counts, kept):
     return cost
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def kept_energy(X, size, snapshots):
     """Return the energy of the tensor, averaged over snapshots."""
     total = 0.0
@@ -295,7 +295,7 @@ def kept_energy(X, size, snapshots):
     return total / snapshots
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def cost_now(counts, ranks, starts, X, left, right, eigenvalues, reals, sums, kept):
     """Return the cost of the present state and write the sums."""
     modes, snapshots = counts[0], counts[1]
@@ -306,7 +306,7 @@ def cost_now(counts, ranks, starts, X, left, right, eigenvalues, reals, sums, ke
     return full_cost(sums, n_left * r * n_right, reals, counts, kept)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def update_mode(
     k, cost, kept, counts, columns, ranks, offsets, starts, X, T, W, A, V, G, scratch, gamma, eigenvalues, trial, reals,
     left, right, linear, ratio, sums,
@@ -342,7 +342,7 @@ def update_mode(
     return new_cost
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def prune_mode(k, tol, columns, ranks, offsets, starts, W, gamma, active):
     """Drop the entries of mode k up to ``tol`` times the largest; return whether there were any."""
     n, r, offset, start = columns[k], ranks[k], offsets[k], starts[k]
@@ -371,7 +371,7 @@ def prune_mode(k, tol, columns, ranks, offsets, starts, W, gamma, active):
     return True
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def normalise_modes(modes, columns, ranks, starts, gamma, eigenvalues):
     """Move the scale of all modes to the last; return False if a mode is zero altogether."""
     product = 1.0
@@ -396,7 +396,7 @@ def normalise_modes(modes, columns, ranks, starts, gamma, eigenvalues):
     return True
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def relative_change(modes, columns, starts, gamma, old):
     """Return the largest change of a hyperparameter relative to the largest of its mode."""
     change = 0.0
@@ -409,7 +409,7 @@ def relative_change(modes, columns, starts, gamma, old):
     return change
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def begin(counts, shapes, offsets, starts, dictionaries, start_gammas, ints, W, gamma):
     """Copy the columns with positive hyperparameters; write numbers of columns and rows."""
     modes = counts[0]
@@ -435,7 +435,7 @@ def begin(counts, shapes, offsets, starts, dictionaries, start_gammas, ints, W, 
     return total
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def solve(
     Y, dictionaries, start_gammas, reals, prune_tol, order, counts, shapes, offsets, starts, final_gammas, path, result,
     numbers, floats, ints,
@@ -449,6 +449,8 @@ def solve(
     rest = numbers[2 * size + 2 * stored :]
     square = largest * largest
     A, V, G = rest[:square], rest[square : 2 * square], rest[2 * square : 3 * square]
+    # Zeros of the right type are made from these; whatever is in the work space might be no number.
+    A[0], V[0], G[0] = 0.0, 0.0, 0.0
     gamma, old, eigenvalues = floats[:total], floats[total : 2 * total], floats[2 * total : 3 * total]
     ratio, trial, linear = floats[3 * total : 4 * total], floats[4 * total : 5 * total], floats[5 * total : 6 * total]
     sums = floats[6 * total : 6 * total + 4]
@@ -508,7 +510,7 @@ def solve(
     result[0], result[1], result[2], result[3] = reals[0], cost, sweep, 1.0 if converged else 0.0
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _solve_range(
     Y, dictionaries, gammas, reals, prune_tol, order, counts, shapes, offsets, starts, final_gammas, paths, results,
     numbers, floats, ints, start, stop,
