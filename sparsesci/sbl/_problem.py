@@ -97,8 +97,8 @@ def check_problem(Y, dictionaries, n_snapshots_axis=None):
     if Y.ndim == 2 and len(rows) > 1:
         if Y.shape[0] != np.prod(rows):
             raise ValueError(
-                f"Y must have {np.prod(rows)} elements, the product of the rows of the dictionaries, where it is flat; got "
-                f"{Y.shape[0]}"
+                f"Y must have {np.prod(rows)} elements, the product of the rows of the dictionaries, where it is flat; "
+                f"got {Y.shape[0]}"
             )
         Y = Y.reshape(*rows, -1)
     for k, (given, expected) in enumerate(zip(Y.shape, rows)):

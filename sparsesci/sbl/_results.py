@@ -53,8 +53,8 @@ class KronSBLResult:
         rows = np.zeros(1, dtype=np.int64)
         for indices, length in zip(self.supports, self.shape):
             rows = (rows[:, np.newaxis] * length + indices).ravel()
-        values = self.core.reshape(rows.size, -1)
-        n_snapshots = values.shape[1] if rows.size else max(1, *self.core.shape[len(self.shape) :], 1)
+        n_snapshots = int(np.prod(self.core.shape[len(self.shape) :]))
+        values = self.core.reshape(rows.size, n_snapshots)
         columns = np.tile(np.arange(n_snapshots), rows.size)
         size = int(np.prod(self.shape, dtype=object))
         return scipy.sparse.coo_array(
