@@ -17,12 +17,13 @@ from numba import njit
 from sparsesci._core.threads import run_ranges
 
 _JACOBI_SWEEPS = 30
-_JACOBI_TOL = 1e-30
+_JACOBI_TOL = 1e-26
 _JACOBI_NOTHING = 1e-36
 _SLACK = 1e-12
 _NOISE_FLOOR = 1e-12
 _LARGE, _SMALL = 1e100, 1e-100
 _CHUNK = 1
+_FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 
 @njit(cache=True, error_model="numpy")
@@ -31,7 +32,7 @@ def squared(value):
     return value.real * value.real + value.imag * value.imag
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=_FAST)
 def diagonalise(A, V, r):
     """Make the Hermitian A (r x r, flat) diagonal and write the conjugate transpose of its eigenvectors to V.
 
@@ -73,6 +74,7 @@ def diagonalise(A, V, r):
                     V[q * r + k] = s * above + cp * below
                 for k in range(r):
                     A[k * r + p] = A[p * r + k].conjugate()
+                for k in range(r):
                     A[k * r + q] = A[q * r + k].conjugate()
                 A[p * r + p] = first - t * size
                 A[q * r + q] = second + t * size
@@ -82,7 +84,7 @@ def diagonalise(A, V, r):
             break
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=_FAST)
 def weighted_gram(W, offset, r, n, gamma, first, A):
     """A = W diag(gamma) W^H for the r x n matrix that begins at W[offset]; gamma begins at ``first``."""
     for a in range(r):
@@ -94,9 +96,17 @@ def weighted_gram(W, offset, r, n, gamma, first, A):
             A[b * r + a] = total.conjugate()
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=_FAST)
 def apply_mode(V, rows, columns, X, left, right, out):
     """out[i, a, j] = sum over b of V[a, b] X[i, b, j]."""
+    if right == 1:
+        for outer in range(left):
+            for a in range(rows):
+                total = V[0] * 0.0
+                for b in range(columns):
+                    total += V[a * columns + b] * X[outer * columns + b]
+                out[outer * rows + a] = total
+        return
     for outer in range(left):
         for a in range(rows):
             to = (outer * rows + a) * right
@@ -138,7 +148,7 @@ def outer_range(eigenvalues, starts, ranks, first, last, repeat, out):
     return size
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=_FAST)
 def tensor_sums(X, left, n_left, middle, first, n_middle, right, n_right, noise_var, sums):
     """Write the sums of log D, |X|^2 / D, |X|^2 / D^2 and 1 / D to ``sums``."""
     log_det, quadratic, second, trace, product = 0.0, 0.0, 0.0, 0.0, 1.0
@@ -164,7 +174,7 @@ def tensor_sums(X, left, n_left, middle, first, n_middle, right, n_right, noise_
     sums[3] = trace
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=_FAST)
 def mode_statistics(X, left, n_left, middle, first, r, right, n_right, noise_var, Z, G, linear):
     """Write the weighted Gram matrix of a mode to G (r x r) and the sums of others / D to ``linear``."""
     for a in range(r):
@@ -192,7 +202,7 @@ def mode_statistics(X, left, n_left, middle, first, r, right, n_right, noise_var
             G[b * r + a] = total.conjugate()
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=_FAST)
 def column_ratios(W, offset, r, n, G, linear, ratio):
     """Write q / s of each column of a mode to ``ratio``, 0 where nothing of the data reaches it."""
     largest = 0.0
