@@ -74,8 +74,11 @@ def _new_noise(state, noise_var, method):
     residual = state.residual_energy()
     if method == "em":
         return (residual + noise_var * state.explained) / state.n_rows
-    # sum |Phi^-1 y|^2 and trace Phi^-1, both times noise_var^2 and noise_var.
-    return noise_var * np.sqrt(residual / (noise_var * max(state.n_rows - state.explained, 1e-12 * state.n_rows)))
+    free = max(state.n_rows - state.explained, 1e-12 * state.n_rows)
+    if method == "fixed-point":
+        return residual / free
+    # The ratio of sum |Phi^-1 y|^2, which is residual / noise_var^2, and trace Phi^-1, which is free / noise_var.
+    return np.sqrt(noise_var * residual / free)
 
 
 def check_options(noise_var, method, max_iter, tol, prune_tol, verbose):

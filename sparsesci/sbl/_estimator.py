@@ -203,7 +203,7 @@ class SparseBayesianRegressor(RegressorMixin, BaseEstimator):
         As in ``sbl``.
     max_iter : int, default=500
     tol : float, default=1e-4
-    prune_tol : float, default=1e-4
+    prune_tol : float, default=1e-3
         Hyperparameters up to this share of the largest are set to zero; in [0, 1). They are those of columns of unit
         variance: what is dropped does not depend on the units of a feature.
     fit_intercept : bool, default=True
@@ -260,7 +260,7 @@ class SparseBayesianRegressor(RegressorMixin, BaseEstimator):
         method="fixed-point",
         max_iter=500,
         tol=1e-4,
-        prune_tol=1e-4,
+        prune_tol=1e-3,
         fit_intercept=True,
         complex_valued=False,
         verbose=0,

@@ -83,7 +83,7 @@ def kron_sbl(
         Hyperparameters up to this share of the largest of their mode are dropped; in [0, 1). None is 1e-3, or 1e-2 for
         "am" and "ksbl". Results can depend on it strongly.
     n_restarts : int or "auto", default=0
-        Number of random starts ("mm" only). If positive, the best three of them after six sweeps, flat starts with
+        Number of random starts ("mm" only). If positive, the best third of them after six sweeps, flat starts with
         three thresholds and two starts from expectation maximisation are run, and the one with the best evidence less
         the price of its columns is returned. "auto" is 10 for small problems with "mm" (at most 4096 measurements, 32
         rows and 128 columns a mode), 0 otherwise.

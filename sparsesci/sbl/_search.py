@@ -19,6 +19,7 @@ from sparsesci.sbl._tensor import normalise, outer, squared_magnitude
 _FACTORS, _ORDERS = 0x5B10, 0x5B11
 _SCREENING_SWEEPS = 6
 _SURVIVORS = 3
+_STARTS_PER_SURVIVOR = 3
 _THRESHOLD_FACTORS = (0.1, 1.0, 10.0)
 _WARM_ITERATIONS = (5, 15)
 _WARM_FLOOR = 1e-9
@@ -88,7 +89,8 @@ class Search:
             starts.append(Start(normalise(gammas), self.noise_var, none, order))
         short = replace(self.iteration, max_iter=_SCREENING_SWEEPS)
         solutions = self.solve(starts, short, self.couplings)
-        best = sorted(range(n_restarts), key=lambda i: solutions[i].cost)[:_SURVIVORS]
+        kept = max(_SURVIVORS, n_restarts // _STARTS_PER_SURVIVOR)
+        best = sorted(range(n_restarts), key=lambda i: solutions[i].cost)[:kept]
         return [
             Start(solutions[i].gammas, solutions[i].noise_var, self.prune_tol, starts[i].order)
             for i in best

@@ -55,7 +55,9 @@ def test_one_iteration(method, shape):
             residual = start**2 * z @ z
             em = (residual + start * (len(y) - start * np.trace(inverse))) / len(y)
             mm = start * np.sqrt(z @ z / np.trace(inverse))
-            assert result.noise_var == pytest.approx(em if method == "em" else mm, rel=1e-8)
+            mackay = residual / (start * np.trace(inverse))
+            expected = {"em": em, "mm": mm, "fixed-point": mackay}[method]
+            assert result.noise_var == pytest.approx(expected, rel=1e-8)
 
 
 @pytest.mark.parametrize("complex_valued", [False, True], ids=["real", "complex"])
