@@ -196,7 +196,7 @@ def sbl(A, y, *, noise_var=None, method="em", max_iter=500, tol=1e-4, prune_tol=
     y : array-like of shape (M,) or (M, L), real or complex
         Measurements; several columns share the support.
     noise_var : float or None, default=None
-        Variance of the noise (for complex data E|noise|^2); None to learn it, from a tenth of the mean of |y|^2 on.
+        Variance of the noise (for complex data E|noise|^2); None to learn it, from a tenth of the mean of ``|y|^2`` on.
     method : {"em", "mm", "fixed-point"}, default="em"
         Expectation maximisation, majorisation-minimisation (like that, it never raises the cost, in fewer iterations),
         or MacKay's fixed point (fastest, without such a guarantee).

@@ -25,7 +25,7 @@ class KroneckerSBL(RegressorMixin, BaseEstimator):
     noise_var, method, power, max_iter, tol, prune_tol, n_restarts, refine, coupling, init, n_snapshots_axis
         As in ``kron_sbl``; but by default ``n_restarts`` and ``refine`` are "auto": ten random starts and backward
         elimination for small problems, elimination alone for large ones. That is what proved reliable in all published
-        experiments, see the user guide; the bare function is about ten times faster.
+        experiments, see the user guide; the bare function is about twenty times faster.
     random_state : int, RandomState instance, Generator or None, default=None
         Determines the restarts, and nothing else.
     n_jobs : int or None, default=None

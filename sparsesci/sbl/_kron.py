@@ -66,7 +66,7 @@ def kron_sbl(
         Measurements, real or complex; with a last axis for L snapshots that share the box, or flat in C order.
     dictionaries : sequence of I arrays of shape (M_k, N_k), real or complex
     noise_var : float or None, default=None
-        Variance of the noise (for complex data E|noise|^2); None to learn it, from a tenth of the mean of |Y|^2 on.
+        Variance of the noise (for complex data E|noise|^2); None to learn it, from a tenth of the mean of ``|Y|^2`` on.
     method : {"mm", "am", "svd", "rank1", "ksbl"}, default="mm"
         "mm" is the block solver in measurement space. The others are expectation maximisation: "am" with alternating
         minimisation, "svd" with successive singular value decompositions and "ksbl" with a single pass form tensors of
@@ -83,10 +83,11 @@ def kron_sbl(
         Hyperparameters up to this share of the largest of their mode are dropped; in [0, 1). None is 1e-3, or 1e-2 for
         "am" and "ksbl". Results can depend on it strongly.
     n_restarts : int or "auto", default=0
-        Number of random starts ("mm" only). If positive, the best third of them after six sweeps, flat starts with
-        three thresholds and two starts from expectation maximisation are run, and the one with the best evidence less
-        the price of its columns is returned. "auto" is 10 for small problems with "mm" (at most 4096 measurements, 32
-        rows and 128 columns a mode), 0 otherwise.
+        Number of random starts ("mm" only). If positive, the best third of them after six sweeps (at least three), flat
+        starts with three thresholds and two starts from expectation maximisation are run, and the one with the best
+        evidence less the price of its columns is taken; then each of its modes is searched again with the others held,
+        as long as that helps. "auto" is 10 for small problems with "mm" (at most 4096 measurements, 32 rows and 128
+        columns a mode), 0 otherwise.
     refine : {None, "backward", "auto"}, default=None
         "backward" deletes columns whose evidence is not worth a parameter, log M ("mm" only). "auto" is that
         with "mm", None otherwise.

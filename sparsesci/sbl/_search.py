@@ -16,7 +16,9 @@ from sparsesci.sbl._measurement_space import MeasurementSpaceSolver
 from sparsesci.sbl._mode import decompose
 from sparsesci.sbl._tensor import normalise, outer, squared_magnitude
 
-_FACTORS, _ORDERS = 0x5B10, 0x5B11
+_FACTORS, _ORDERS, _REOPENED = 0x5B10, 0x5B11, 0x5B12
+_REOPEN_ROUNDS = 5
+_REOPEN_GAIN = 1e-6
 _SCREENING_SWEEPS = 6
 _SURVIVORS = 3
 _STARTS_PER_SURVIVOR = 3
@@ -118,6 +120,43 @@ class Search:
                 return
             yield [np.maximum(gamma, _WARM_FLOOR * gamma.max()) for gamma in gammas], noise_var
 
+    def reopen(self, solution, n_restarts, key, refine):
+        """Return the solution, or a better one found by searching one of its modes again with the others held.
+
+        One mode at a time gets all of its columns back, once with equal and some times with random hyperparameters; all
+        modes are then iterated as usual. Repeated from what is found while it is better.
+        """
+        best = self.score(solution)
+        for round_ in range(_REOPEN_ROUNDS):
+            if not all(gamma.any() for gamma in solution.gammas):
+                break
+            starts = [
+                Start(gammas, solution.noise_var, self.prune_tol)
+                for gammas in self.reopened(solution, n_restarts, key, round_)
+            ]
+            found = self.solve(starts, couplings=self.couplings)
+            if refine == "backward":
+                found = [self.eliminate(one) for one in found]
+            found = min(found, key=self.score)
+            if self.score(found) >= best - _REOPEN_GAIN:
+                break
+            solution, best = found, self.score(found)
+        return solution
+
+    def reopened(self, solution, n_restarts, key, round_):
+        """Yield hyperparameters of which one mode is open again."""
+        modes = len(self.dictionaries)
+        for k, gamma in enumerate(solution.gammas):
+            if np.count_nonzero(gamma) == gamma.size:
+                continue
+            scale = np.linalg.norm(gamma) / np.sqrt(gamma.size)
+            for i in range(1 + n_restarts // _STARTS_PER_SURVIVOR):
+                stream = stream_of(_REOPENED, (round_ * n_restarts + i) * modes + k)
+                spread = np.exp(normals(key, stream, gamma.size)) if i else np.ones(gamma.size)
+                gammas = list(solution.gammas)
+                gammas[k] = scale * spread
+                yield normalise(gammas)
+
     def eliminate(self, solution):
         """Delete slices one after another while that costs less evidence than a parameter."""
         none = np.zeros(len(self.dictionaries))
@@ -190,4 +229,5 @@ def search(problem, n_restarts, refine, key, start, on_sweep=None):
     solutions = problem.restart(n_restarts, key, first) if n_restarts else [first]
     if refine == "backward":
         solutions = [problem.eliminate(solution) for solution in solutions]
-    return min(solutions, key=problem.score)
+    best = min(solutions, key=problem.score)
+    return problem.reopen(best, n_restarts, key, refine) if n_restarts else best

@@ -166,7 +166,7 @@ ENTRIES = {
     ),
     "sbl.KroneckerSBL": EstimatorEntry(
         make=lambda: sbl.KroneckerSBL(
-            dictionaries((5, 14), (6, 14)), n_snapshots_axis=0, noise_var=1.0, max_iter=60, random_state=0
+            dictionaries((5, 14), (6, 14)), n_snapshots_axis=0, noise_var=1.0, refine=None, max_iter=60, random_state=0
         ),
         parameters={
             **KRON,
