@@ -62,8 +62,7 @@ def solve_starts(Y, dictionaries, starts, iteration, *, couplings=None, n_jobs=N
     kernels : module or None
         The launchers of passes over the tensor of large problems.
     """
-    plain = couplings is None and on_sweep is None and (kernels is None or kernels is _passes_kernels)
-    if plain and is_small(Y.shape, dictionaries):
+    if couplings is None and on_sweep is None and is_small(Y.shape, dictionaries):
         stacked = [H[np.newaxis] for H in dictionaries]
         return solve_small(Y[np.newaxis], stacked, starts, iteration, n_jobs=n_jobs, with_paths=True)
     solutions = [None] * len(starts)

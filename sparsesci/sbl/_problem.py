@@ -9,6 +9,7 @@ from sparsesci._core.arrays import check_rows, is_cuda_array
 from sparsesci._core.validation import check_real, naming
 from sparsesci.sbl._tensor import mode_products, squared_magnitude
 
+_KEPT = (np.float64, np.float32, np.complex128, np.complex64)
 _DOUBLE = {"f": np.float64, "c": np.complex128}
 
 
@@ -75,7 +76,7 @@ def check_tensor(Y, name="Y"):
         array = np.asarray(Y)
         if array.dtype.kind in "mMSUV":
             raise TypeError(f"{name} must be numeric; got dtype {array.dtype}")
-        if array.dtype.kind not in "fc" or array.dtype.itemsize not in (4, 8, 16) or array.dtype == np.complex256:
+        if array.dtype.newbyteorder("=") not in _KEPT:
             array = array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
     if array.ndim == 0 or array.size == 0:
         raise ValueError(f"{name} must be an array of measurements; got shape {array.shape}")

@@ -341,6 +341,15 @@ def test_results():
     np.testing.assert_array_equal(single.to_sparse().toarray()[:, 0], single.to_dense().ravel())
 
 
+def test_other_types():
+    p = random_problem()
+    expected = kron_sbl(p.Y, p.H, max_iter=5)
+    for dtype in (np.longdouble, ">f8"):
+        result = kron_sbl(p.Y.astype(dtype), [H.astype(dtype) for H in p.H], max_iter=5)
+        assert result.core.dtype == np.float64
+        np.testing.assert_allclose(result.core, expected.core, rtol=1e-10)
+
+
 def test_refuses_dense_arrays_that_are_too_large():
     H = np.random.default_rng(0).standard_normal((10, 600))
     result = kron_sbl(np.einsum("i,j,k->ijk", H[:, 3], H[:, 4], H[:, 5]), [H, H, H], noise_var=1e-3)
