@@ -13,7 +13,7 @@ from sparsesci.sbl._engine import Iteration, Start, is_small, solve_small, solve
 from sparsesci.sbl._kron import make_result, nothing_found
 from sparsesci.sbl._measurement_space import Solution
 from sparsesci.sbl._problem import Problem, check_noise_var, check_prune_tol, check_tensor
-from sparsesci.sbl._tensor import normalise, squared_magnitude
+from sparsesci.sbl._tensor import flat_start, squared_magnitude
 
 _INITIAL_NOISE = 0.1
 
@@ -130,9 +130,10 @@ def kron_sbl_batch(
         H = [matrices[p % len(matrices)] for matrices in dictionaries]
         return Problem(Y[p], H, True, dtype)
 
-    ones = normalise([np.ones(matrices.shape[2]) for matrices in dictionaries])
-    starts = [Start(ones, value, prune_tol) for value in noise_vars]
-    silent = ~Y.reshape(len(Y), -1).any(axis=1)
+    lengths = [matrices.shape[2] for matrices in dictionaries]
+    energies = squared_magnitude(Y).reshape(len(Y), -1).mean(axis=1)
+    starts = [Start(flat_start(lengths, energy), value, prune_tol) for energy, value in zip(energies, noise_vars)]
+    silent = energies == 0.0
     used = np.flatnonzero(~silent)
     chosen = [starts[p] for p in used]
     if not used.size:

@@ -24,7 +24,7 @@ from sparsesci.sbl._problem import (
 )
 from sparsesci.sbl._results import KronSBLResult
 from sparsesci.sbl._search import Search, search
-from sparsesci.sbl._tensor import normalise
+from sparsesci.sbl._tensor import flat_start, normalise
 
 METHODS = ("mm", "am", "svd", "rank1", "ksbl")
 _NEED_TENSOR = ("am", "svd", "ksbl")
@@ -96,7 +96,8 @@ def kron_sbl(
         delta_k`` with C_k a non-negative matrix, or for a number b the tridiagonal one with 1 on and b beside the
         diagonal; one number for all modes, or a list of numbers, matrices and None. Not in the sweeps after a deletion.
     init : sequence of I arrays of shape (N_k,) or None, default=None
-        Hyperparameters to start from; None for ones.
+        Hyperparameters to start from; None for ones. With "mm" their product is the mean of ``|Y|^2`` instead, if that
+        is beyond 1e-6 or 1e6; the other methods need data in units in which coefficients are of order one.
     n_snapshots_axis : int or None, default=None
         Axis of Y along which snapshots lie; None for the last, if there is one beyond those of the dictionaries.
     random_state : int, RandomState instance, Generator or None, default=None
@@ -162,12 +163,15 @@ def kron_sbl(
     prune_tol = check_prune_tol(_DEFAULT_PRUNE[method] if prune_tol is None else prune_tol, len(problem.dictionaries))
     couplings = check_coupling(coupling, problem.shape)
     options = {**options, **check_combination(method, n_restarts, refine, couplings, problem)}
-    gammas = [np.ones(length) for length in problem.shape]
-    if init is not None:
+    if init is None:
+        energy = problem.energy / problem.n_measurements
+        gammas = flat_start(problem.shape, energy if method == "mm" else 1.0)
+    else:
         gammas = check_gammas(init, problem.shape, "init")
         if not all(gamma.any() for gamma in gammas):
             raise ValueError("init must have a positive entry in every vector; got one that is zero altogether")
-    return solve_problem(problem, normalise(gammas), prune_tol, couplings, **options)
+        gammas = normalise(gammas)
+    return solve_problem(problem, gammas, prune_tol, couplings, **options)
 
 
 def check_options(

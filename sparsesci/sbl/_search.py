@@ -14,7 +14,7 @@ from sparsesci.sbl._em import expectation_maximisation
 from sparsesci.sbl._engine import Start, solve_starts
 from sparsesci.sbl._measurement_space import MeasurementSpaceSolver
 from sparsesci.sbl._mode import decompose
-from sparsesci.sbl._tensor import normalise, outer, squared_magnitude
+from sparsesci.sbl._tensor import flat_start, normalise, outer, squared_magnitude
 
 _FACTORS, _ORDERS, _REOPENED = 0x5B10, 0x5B11, 0x5B12
 _REOPEN_ROUNDS = 5
@@ -52,7 +52,7 @@ class Search:
         self.noise_var, self.prune_tol, self.weight = noise_var, prune_tol, weight
         self.couplings, self.n_jobs, self.kernels = couplings, n_jobs, kernels
         self.price = math.log(Y.size)
-        self.ones = normalise([np.ones(H.shape[1]) for H in dictionaries])
+        self.ones = flat_start([H.shape[1] for H in dictionaries], float(squared_magnitude(Y).mean()))
 
     def solve(self, starts, iteration=None, couplings=None, on_sweep=None):
         """Return the solutions of several starts."""
@@ -81,6 +81,7 @@ class Search:
         """Return the best of random starts after a few sweeps without pruning."""
         modes = len(self.dictionaries)
         none = np.zeros(modes)
+        scale = float(self.ones[-1][0]) * math.prod(float(ones[0]) for ones in self.ones[:-1])
         starts = []
         for i in range(n_restarts):
             gammas = [
@@ -88,7 +89,9 @@ class Search:
                 for k, H in enumerate(self.dictionaries)
             ]
             order = np.argsort(uniforms(key, stream_of(_ORDERS, i), modes))
-            starts.append(Start(normalise(gammas), self.noise_var, none, order))
+            gammas = normalise(gammas)
+            gammas[-1] = gammas[-1] * scale
+            starts.append(Start(gammas, self.noise_var, none, order))
         short = replace(self.iteration, max_iter=_SCREENING_SWEEPS)
         solutions = self.solve(starts, short, self.couplings)
         kept = max(_SURVIVORS, n_restarts // _STARTS_PER_SURVIVOR)

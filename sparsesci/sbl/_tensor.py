@@ -2,6 +2,8 @@
 
 import numpy as np
 
+_USUAL_ENERGY = (1e-6, 1e6)
+
 
 def mode_product(X, matrix, axis):
     """Return X x_axis matrix: the axis of X is replaced by the rows of ``matrix``; no transposed copy is made."""
@@ -45,6 +47,19 @@ def normalise(gammas):
     if scale == 0.0:
         return [np.zeros_like(gamma) for gamma in gammas]
     return [gamma / norm for gamma, norm in zip(gammas, norms)] + [gammas[-1] * scale]
+
+
+def flat_start(lengths, energy):
+    """Return equal hyperparameters whose product is one, or where that is far from the data's ``energy``, that.
+
+    Ones are what is published. Updates are relative, so that any start within some orders of magnitude serves, and
+    data in unusual units need another one.
+    """
+    gammas = normalise([np.ones(length) for length in lengths])
+    low, high = _USUAL_ENERGY
+    if not low <= energy <= high:
+        gammas[-1] = gammas[-1] * energy
+    return gammas
 
 
 def squared_magnitude(X):

@@ -102,6 +102,21 @@ def test_scale(sparse_problem, method):
     np.testing.assert_allclose(outer(other.gammas), c**2 * outer(one.gammas), rtol=1e-6)
 
 
+@pytest.mark.parametrize("c", [1e-50, 1e-4, 1e4, 1e50])
+def test_units(c, sparse_problem):
+    """Data in unusual units need no start of their own."""
+    p = sparse_problem
+    options = {"n_restarts": 3, "refine": "backward", "random_state": 0}
+    for noise_var in (None, p.noise_var):
+        one = kron_sbl(p.Y, p.dictionaries, noise_var=noise_var, **options)
+        scaled = None if noise_var is None else c**2 * noise_var
+        other = kron_sbl(c * p.Y, p.dictionaries, noise_var=scaled, **options)
+        assert [a.tolist() for a in other.supports] == [a.tolist() for a in one.supports]
+        np.testing.assert_allclose(other.core / c, one.core, atol=1e-2 * np.abs(one.core).max())
+    batch = kron_sbl_batch(c * p.Y[np.newaxis], p.dictionaries)
+    np.testing.assert_array_equal(batch[0].core, kron_sbl(c * p.Y, p.dictionaries).core)
+
+
 def test_rotations_and_permutations(sparse_problem):
     p = sparse_problem
     one = kron_sbl(p.Y, p.dictionaries, noise_var=p.noise_var).to_dense()
