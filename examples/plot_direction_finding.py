@@ -45,9 +45,7 @@ image = axes[0].imshow(10 * np.log10(power / power.max()).T, origin="lower", ext
 axes[0].set_title("steered beam")
 fig.colorbar(image, ax=axes[0], label="power (dB)", shrink=0.85)
 us, vs = np.meshgrid(grids[0][model.supports_[0]], grids[1][model.supports_[1]], indexing="ij")
-axes[1].scatter(
-    us, vs, s=400 * found / found.max() + 4, color="tab:red", alpha=0.8, label="posterior mean (area: power)"
-)
+axes[1].scatter(us, vs, s=400 * found / found.max() + 4, color="tab:red", alpha=0.8, label="mean (area: power)")
 places = np.array([(grids[0][azimuth], grids[1][elevation]) for azimuth, elevation in sources]).T
 for ax in axes:
     ax.plot(*places, "o", mfc="none", mec="tab:cyan", ms=20, mew=1.8, label="transmitters")
