@@ -8,6 +8,7 @@ from sparsesci.datasets._linf import (
     make_high_leverage_regression,
     make_linf_hard_instance,
 )
+from sparsesci.datasets._sbl import make_irs_mimo_channel, make_kronecker_sparse
 from sparsesci.datasets._sparse import make_kronecker_regression, make_sparse_regression
 from sparsesci.datasets._spectral import fetch_samson
 from sparsesci.datasets._tabular import load_diabetes_regression, load_digits_regression
@@ -22,7 +23,9 @@ __all__ = [
     "make_gaussian_regression",
     "make_high_leverage_regression",
     "make_hilbert",
+    "make_irs_mimo_channel",
     "make_kronecker_regression",
+    "make_kronecker_sparse",
     "make_least_squares",
     "make_linf_hard_instance",
     "make_sparse_regression",

@@ -8,7 +8,7 @@ import scipy.linalg
 from numpy.testing import assert_allclose
 from sklearn.utils import Bunch
 
-from sparsesci.compare import _least_squares, _sketching, list_methods
+from sparsesci.compare import _least_squares, _sbl, _sketching, list_methods
 from sparsesci.compare._measure import Effort, measure_case
 from sparsesci.compare._model import NOT_INSTALLED, OK, OURS
 from sparsesci.compare._run import _COMPARISONS
@@ -33,6 +33,8 @@ SMALL = {
         _least_squares._hard_problem("spike", 512, 8, 128),
         _least_squares._hard_problem("pairs", 512, 8, 128),
     ],
+    "kron_sbl": [_sbl._tensor_problem((3, 4, 4), 4, 1)],
+    "SparseBayesianRegressor": [_sbl._regression_problem(40, 20, 3)],
 }
 CASES = [
     (method, number, dataclasses.replace(case, make=SMALL[method][number], rounds=0))
