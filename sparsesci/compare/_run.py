@@ -17,10 +17,8 @@ from sparsesci.compare import _least_squares, _sbl, _sketching
 from sparsesci.compare._measure import EFFORTS, measure_case, n_steps
 from sparsesci.compare._model import FAILED
 
-_COMPARISONS = {
-    comparison.method: comparison
-    for comparison in (*_sketching.COMPARISONS, *_least_squares.COMPARISONS, *_sbl.COMPARISONS)
-}
+_MODULES = (_sketching, _least_squares, _sbl)
+_COMPARISONS = {comparison.method: comparison for module in _MODULES for comparison in module.COMPARISONS}
 MEASURED_HOW = (
     "All contenders of a case get the same input in the same process, with BLAS and OpenMP held to n_jobs threads. "
     "Times are medians of interleaved rounds after a warm-up; a time ratio is the median over rounds of a contender's "
