@@ -1,5 +1,6 @@
 """Sparse Bayesian learning with Kronecker structure: the function of one problem."""
 
+import math
 import warnings
 
 import numpy as np
@@ -121,6 +122,8 @@ def kron_sbl(
     ValueError, TypeError
         If shapes do not fit (the mode is named), values are not finite, ``noise_var <= 0``, an option is out of range,
         or ``method`` would form tensors of more than 1e8 elements.
+    MemoryError
+        If so many columns are left in the end that there would be more than 1e8 coefficients.
 
     Warns
     -----
@@ -275,6 +278,7 @@ def make_result(problem, solution):
     """Return the coefficients that belong to learned hyperparameters."""
     if not all(gamma.any() for gamma in solution.gammas):
         return nothing_found(problem, solution.noise_var, solution)
+    _check_box(solution.gammas, problem.Y.shape[-1])
     box = Box(problem.Y, problem.dictionaries, solution.gammas, solution.noise_var)
     core = box.mean()
     real = np.zeros(0, problem.dtype).real.dtype
@@ -290,6 +294,16 @@ def make_result(problem, solution):
         converged=solution.converged,
         shape=problem.shape,
     )
+
+
+def _check_box(gammas, n_snapshots):
+    sides = [int(np.count_nonzero(gamma)) for gamma in gammas]
+    size = math.prod(sides) * n_snapshots
+    if size > TENSOR_LIMIT:
+        raise MemoryError(
+            f"the solution is not sparse: {' x '.join(map(str, sides))} columns are left, and coefficients on their "
+            f"box would be {size} numbers, more than {TENSOR_LIMIT}. Raise prune_tol, or ask for refine='backward'"
+        )
 
 
 def nothing_found(problem, noise_var, solution=None):

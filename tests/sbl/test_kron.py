@@ -427,3 +427,10 @@ def test_a_billion_columns():
     Y = clean + np.sqrt(np.mean(clean**2) / 100) * rng.standard_normal(clean.shape)
     result = kron_sbl(Y, H)
     assert [a.tolist() for a in result.supports] == [a.tolist() for a in supports]
+
+
+def test_a_solution_that_is_not_sparse_is_refused_before_it_fills_the_memory():
+    rng = np.random.default_rng(0)
+    dictionaries = [rng.standard_normal((5, 600)) for _ in range(3)]
+    with pytest.raises(MemoryError, match="prune_tol"):
+        kron_sbl(rng.standard_normal((5, 5, 5)), dictionaries, max_iter=3)
