@@ -13,9 +13,9 @@ from importlib import import_module
 
 from sparsesci._version import __version__
 
-_subpackages = ("compare", "datasets", "sketching")
+_subpackages = ("compare", "datasets", "distributed", "sketching", "streaming")
 
-__all__ = ["__version__", "compare", "datasets", "show_versions", "sketching"]
+__all__ = ["__version__", "compare", "datasets", "distributed", "show_versions", "sketching", "streaming"]
 
 
 def __getattr__(name):
