@@ -6,8 +6,8 @@ from importlib import import_module
 import numpy as np
 from sklearn.base import clone
 
-from sparsesci._core.rng import key_from_random_state
-from sparsesci._core.validation import check_integer, naming
+from sparsesci._core import rng as _rng
+from sparsesci._core import validation as _validation
 
 __all__ = ["fit"]
 
@@ -74,10 +74,10 @@ def fit(estimator, X, y=None, *, split_every=8, scheduler=None):
     for method in ("partial_fit", "merge", "get_params"):
         if not hasattr(estimator, method) or isinstance(estimator, type):
             raise TypeError(f"estimator must be an instance with partial_fit and merge; got {estimator!r}")
-    split_every = check_integer("split_every", split_every, minimum=2)
+    split_every = _validation.check_integer("split_every", split_every, minimum=2)
     dask = _import_dask()
     options = {} if scheduler is None else {"scheduler": scheduler}
-    with naming("scheduler"):
+    with _validation.naming("scheduler"):
         dask.base.get_scheduler(**options)
     parts = _parts(dask, X, y)
     settings = _settings(estimator, parts, dask, options)
@@ -133,7 +133,7 @@ def _target_parts(X, y):
         return _rows_of(y)
     known = not any(np.isnan(size) for size in X.chunks[0])
     if not hasattr(y, "to_delayed"):
-        with naming("y"):
+        with _validation.naming("y"):
             y = np.asarray(y)
             if not known or y.ndim == 0 or len(y) != X.shape[0]:
                 raise ValueError(f"y must have as many rows as X, {X.shape[0]}; got shape {y.shape}")
@@ -168,7 +168,7 @@ def _settings(estimator, parts, dask, options):
     parameters = estimator.get_params(deep=False)
     settings = {}
     if "random_state" in parameters and not isinstance(parameters["random_state"], (int, np.integer)):
-        settings["random_state"] = int(key_from_random_state(parameters["random_state"]) >> np.uint64(32))
+        settings["random_state"] = int(_rng.key_from_random_state(parameters["random_state"]) >> np.uint64(32))
     if "n_max" in parameters and parameters["n_max"] is None:
         first = parameters.get("row_offset", 0)
         settings["n_max"] = max(1, sum(_counts(parts, dask, options)) + first)

@@ -77,9 +77,9 @@ def make_heavy_rows(n_samples=20000, n_features=300, gap=4.0, n_heavy=4, *, rand
     >>> int((np.linalg.norm(A, axis=1) > 1).sum())
     3
     """
-    h = check_integer("n_heavy", n_heavy, minimum=1)
-    n = check_integer("n_samples", n_samples, minimum=h)
-    d = check_integer("n_features", n_features, minimum=h + 1)
+    n = check_integer("n_samples", n_samples, minimum=1)
+    d = check_integer("n_features", n_features, minimum=2)
+    h = check_integer("n_heavy", n_heavy, minimum=1, maximum=min(n, d - 1))
     gap = check_real("gap", gap, minimum=0)
     rng = generator(random_state)
     A = rng.standard_normal((n, d)) / np.sqrt(n)
@@ -123,9 +123,9 @@ def make_oja_hard(n_copies=40, n_features=400, gap=4.0, n_heavy=4, *, random_sta
     >>> round(eigenvalues[-1] / eigenvalues[-2], 10)
     3.0
     """
-    h = check_integer("n_heavy", n_heavy, minimum=1)
     copies = check_integer("n_copies", n_copies, minimum=1)
-    d = check_integer("n_features", n_features, minimum=h + 2)
+    d = check_integer("n_features", n_features, minimum=3)
+    h = check_integer("n_heavy", n_heavy, minimum=1, maximum=d - 2)
     gap = check_real("gap", gap, minimum=0)
     light = np.repeat(np.eye(d)[h + 1 :], copies, axis=0) / np.sqrt(copies)
     A = np.concatenate((_spikes(h, d, gap), light))

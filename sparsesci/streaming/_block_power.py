@@ -70,7 +70,7 @@ class BlockPower:
         self.heavy = np.empty((0, n_features))
         self.heavy_norms, self.heavy_numbers = np.empty(0), np.empty(0, dtype=np.int64)
         self.n_heavy = 0
-        self.past, self.past_scores, self.n_past = None, np.zeros(self.m), 0.0
+        self.past, self.past_scores, self.n_past, self.n_past_light = None, np.zeros(self.m), 0.0, 0.0
         self.peak_rows = 0
         self._shared = frozenset()
         self._note_memory()
@@ -86,6 +86,11 @@ class BlockPower:
     def n_seen(self):
         """Number of rows, those of merged summaries and those that wait for the pilot included."""
         return int(self.scalars[tally.SEEN]) + len(self.pending)
+
+    @property
+    def n_light(self):
+        """Number of rows that are not stored."""
+        return self.scalars[tally.SEEN] - self.n_heavy
 
     @property
     def squares_seen(self):
@@ -316,10 +321,10 @@ class BlockPower:
         """One step of the power method, on the rows of the block."""
         if self.heavy_factor > 0:
             self._release_light_rows(kernels)
-        of, count = self._of(s), self.counts[s]
+        of = self._of(s)
         with single_threaded_blas():
             centred = self._centred_sums(s)
-            step = centred * (self.scalars[tally.SEEN] / count)
+            step = centred * (self.n_light / max(self.folded[s], 1))
             self._add_heavy(self.iterates[of], step, kernels)
             self.rayleigh[s] = self.iterates[of][0] @ step[0] / self.scalars[tally.SEEN]
             if self.past is None:
@@ -327,7 +332,7 @@ class BlockPower:
                     self.previous = np.zeros_like(self.iterates)
                     self._shared -= {"previous"}
                 self._own("previous")[of] = centred
-                self.previous_counts[s] = count
+                self.previous_counts[s] = self.folded[s]
             if step.any():
                 self._own("iterates")[of] = orthonormal_rows(step)
         self.sums[of] = 0.0
@@ -401,22 +406,21 @@ class BlockPower:
 
     def light_rows(self, s):
         """Return k rows whose Gram matrix stands for the light rows that came after the last merge."""
-        of, count = self._of(s), int(self.counts[s] + self.previous_counts[s])
+        of, count = self._of(s), int(self.folded[s] + self.previous_counts[s])
         if self.sums is None or count == 0:
             return np.zeros((0, self.d))
         total = self._centred_sums(s)
         if self.previous is not None and self.previous_counts[s]:
             total = align(total, self.previous[of])
-        return square_root_rows(self.iterates[of], total * ((self.scalars[tally.SEEN] - self.n_past) / count))
+        return square_root_rows(self.iterates[of], total * ((self.n_light - self.n_past_light) / count))
 
     def few_rows(self, s):
         """Return all rows but the heavy ones that stand for the stream: light ones, merged ones, and their mean."""
         rows = [self.light_rows(s)]
         if self.past is not None:
             rows.append(self.past[s])
-        n_light = self.scalars[tally.SEEN] - self.n_heavy
-        if self.center and n_light > 0:
-            rows.append(np.sqrt(n_light) * (self.sums[-1] / n_light - self.mean())[np.newaxis])
+        if self.center and self.n_light > 0:
+            rows.append(np.sqrt(self.n_light) * (self.sums[-1] / self.n_light - self.mean())[np.newaxis])
         return np.concatenate(rows)
 
     def answer(self, n_components):

@@ -29,8 +29,7 @@ def merged(first, second):
         heavy, norms, numbers, evicted = _unite_heavy(a, b, move)
         _add_scalars(a, b, move)
         if a.center:
-            n_light = b.scalars[tally.SEEN] - b.n_heavy
-            a.sums[-1] += b.sums[-1] + n_light * move + evicted.sum(axis=0)
+            a.sums[-1] += b.sums[-1] + b.n_light * move + evicted.sum(axis=0)
         a.heavy, a.heavy_norms, a.heavy_numbers, a.n_heavy = heavy, norms, numbers, len(heavy)
         _begin_anew(a, b, stacks, evicted, light_scores)
     a.peak_rows = max(a.peak_rows, b.peak_rows, a.memory_rows)
@@ -38,8 +37,7 @@ def merged(first, second):
 
 
 def _light_mean(state):
-    n_light = state.scalars[tally.SEEN] - state.n_heavy
-    return n_light, state.sums[-1] / max(n_light, 1.0)
+    return state.n_light, state.sums[-1] / max(state.n_light, 1.0)
 
 
 def _stack(a, b, move, s):
@@ -89,8 +87,7 @@ def _add_scalars(a, b, move):
 
 def _begin_anew(a, b, stacks, evicted, light_scores):
     """Keep k rows of each stack, and begin new blocks from the top directions."""
-    n_light = max(a.scalars[tally.SEEN] - a.n_heavy, 1.0)
-    centre = a.sums[-1] / n_light if a.center else 0.0
+    centre = a.sums[-1] / max(a.n_light, 1.0) if a.center else 0.0
     iterates, a.past = a.iterates.copy(), np.zeros((a.m, a.k, a.d))
     none = np.zeros((0, a.d))
     for s, stack in enumerate(stacks):
@@ -103,6 +100,7 @@ def _begin_anew(a, b, stacks, evicted, light_scores):
         energy = ((evicted - centre) @ iterates.T) ** 2
         light_scores = light_scores + energy.sum(axis=0).reshape(a.m, a.k).sum(axis=1)
     a.iterates, a.past_scores, a.n_past = iterates, light_scores, float(a.scalars[tally.SEEN])
+    a.n_past_light = float(a.n_light)
     a.sums[: a.m * a.k] = 0.0
     if a.center:
         a.marks = np.repeat(a.sums[-1:], a.m, axis=0)

@@ -36,6 +36,7 @@ class BlockPower:
         self.previous_count = [0] * len(starts)
         self.length = [float(first_block)] * len(starts)
         self.count = [0] * len(starts)
+        self.folded = [0] * len(starts)
         self.score, self.weight = np.zeros(len(starts)), 0.0
         self.seen, self.squares = 0, 0.0
         self.heap = []
@@ -69,22 +70,25 @@ class BlockPower:
     def fold(self, a):
         for Z, G in zip(self.Z, self.G):
             G += np.outer(Z @ a, a)
+        self.folded = [count + 1 for count in self.folded]
 
     def end_block(self, s):
         heavy = self.heavy()
-        g = self.G[s] * (self.seen / self.count[s]) + self.Z[s] @ heavy.T @ heavy
-        self.previous[s], self.previous_count[s] = self.G[s], self.count[s]
+        n_light = self.seen - len(heavy)
+        g = self.G[s] * (n_light / max(self.folded[s], 1)) + self.Z[s] @ heavy.T @ heavy
+        self.previous[s], self.previous_count[s] = self.G[s], self.folded[s]
         if g.any():
             self.Z[s] = np.linalg.svd(g, full_matrices=False)[2]
         self.G[s] = np.zeros((self.k, self.d))
-        self.count[s] = 0
+        self.count[s] = self.folded[s] = 0
         self.length[s] *= self.factors[s]
 
     def light(self, s):
         """Return rows whose Gram matrix stands for the light rows."""
         G, previous = self.G[s], self.previous[s]
         u, _, vt = np.linalg.svd(G @ previous.T)
-        total = (G + u @ vt @ previous) * (self.seen / (self.count[s] + self.previous_count[s]))
+        n_light = self.seen - len(self.heap)
+        total = (G + u @ vt @ previous) * (n_light / (self.folded[s] + self.previous_count[s]))
         S = (self.Z[s] @ total.T + total @ self.Z[s].T) / 2
         values, vectors = np.linalg.eigh(S)
         values = np.maximum(values, 0.05 * np.linalg.norm(total, 2))
