@@ -108,7 +108,6 @@ class StreamingTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     def _begin(self, X):
         self._summary = self._new_summary(X.shape[1])
         self._dtype = X.dtype
-        self._first_row = _digest(X[:1])
         self._merged_parts = ()
 
     def _resources(self):
@@ -203,8 +202,13 @@ class StreamingTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
 
     def _own_part(self):
         """Return what tells this estimator's rows from those of others, or None where they are all zero."""
-        squares = float(self._summary.squares_seen)
-        return None if squares == 0 else (self._first_row, self.n_samples_seen_, squares)
+        arrays = self._summary.identity()
+        if arrays is None:
+            return None
+        digest = hashlib.sha256()
+        for array in arrays:
+            digest.update(np.ascontiguousarray(0.0 if array is None else array).tobytes())
+        return digest.hexdigest()
 
     def _check_shard(self, other):
         """Raise unless ``other`` can be merged with this estimator; return the parts that the union consists of."""
@@ -242,8 +246,3 @@ class _Sized:
 
     def __iter__(self):
         return iter(self._iterator)
-
-
-def _digest(row):
-    dense = np.asarray(row.toarray() if issparse(row) else row, dtype=np.float64)
-    return hashlib.sha256(np.ascontiguousarray(dense).tobytes()).hexdigest()

@@ -33,7 +33,6 @@ class Answer(NamedTuple):
     singular_values: np.ndarray
     mean: np.ndarray | None
     frobenius_norm: float
-    heavy_rows: np.ndarray
     scores: np.ndarray
     best: int
     ordered: bool
@@ -92,10 +91,11 @@ class BlockPower:
         """Number of rows that are not stored."""
         return self.scalars[tally.SEEN] - self.n_heavy
 
-    @property
-    def squares_seen(self):
-        """Sum of the squared norms, in units, that tells streams apart."""
-        return self.scalars[tally.SQUARES] + sum(float(row @ row) for row in self.pending)
+    def identity(self):
+        """Return arrays that tell this stream from others, or None where all rows are zero."""
+        if self.scalars[tally.LARGEST] == 0 and not any(row.any() for row in self.pending):
+            return None
+        return [self.scalars, self.means, self.sums, *self.pending]
 
     @property
     def memory_rows(self):
@@ -438,7 +438,6 @@ class BlockPower:
             singular_values=singular_values * unit,
             mean=self.absolute_mean(),
             frobenius_norm=np.sqrt(self._total_square()) * unit,
-            heavy_rows=self.absolute_heavy_rows(),
             scores=scores * unit * unit,
             best=best,
             ordered=tally.looks_ordered(self.scalars, self.energies[:, best], share),
@@ -452,8 +451,10 @@ class BlockPower:
         """Return the mean of all rows in the units of the data, or None."""
         return None if not self.center else np.ldexp(self.shift + self.mean(), -self.exponent)
 
-    def absolute_heavy_rows(self):
+    def heavy_rows(self):
         """Return the stored rows as they came, the largest norm first, of equal ones the earliest."""
+        if self.pending:
+            return self.settled().heavy_rows()
         order = np.lexsort((self.heavy_numbers[: self.n_heavy], -self.heavy_norms[: self.n_heavy]))
         rows = self.heavy[order] if self.shift is None else self.heavy[order] + self.shift
         return np.ldexp(rows, -self.exponent)

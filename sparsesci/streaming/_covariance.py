@@ -33,7 +33,6 @@ class Covariance(BlockPower):
             singular_values=np.sqrt(values) * unit,
             mean=self.absolute_mean(),
             frobenius_norm=np.sqrt(self._total_square()) * unit,
-            heavy_rows=self.absolute_heavy_rows(),
             scores=values.sum(keepdims=True) * unit * unit,
             best=0,
             ordered=False,

@@ -147,10 +147,13 @@ class _Sketch:
         self.filled = 0
         self.cut = 0.0
         self.n_seen = 0
-        self.squares_seen = 0.0
 
     memory_rows = property(lambda self: len(self.buffer))
     peak_rows = memory_rows
+
+    def identity(self):
+        """Return arrays that tell this stream from others, or None where the sketch is zero."""
+        return [self.buffer, np.array([self.n_seen])] if self.buffer.any() else None
 
     def copy(self):
         state = copy.copy(self)
@@ -175,7 +178,6 @@ class _Sketch:
     def _append(self, piece):
         place = self.buffer[self.filled : self.filled + len(piece)]
         place[:] = piece
-        self.squares_seen += float(np.square(place).sum())
         self.filled += len(piece)
         if self.filled == len(self.buffer):
             self._cut_back()
@@ -199,13 +201,11 @@ class _Sketch:
 
     def take_sketch(self, other):
         """Add the rows of another sketch."""
-        squares = self.squares_seen + other.squares_seen
         rows, start = other.rows(), 0
         with single_threaded_blas():
             while start < len(rows):
                 count = min(len(rows) - start, len(self.buffer) - self.filled)
                 self._append(rows[start : start + count])
                 start += count
-        self.squares_seen = squares
         self.cut += other.cut
         self.n_seen += other.n_seen

@@ -190,13 +190,16 @@ class _Oja:
             self.vectors = orthonormal_rows(start.reshape(n_components, n_features))
         self.mean = np.zeros(n_features) if center else None
         self.n_seen = 0
-        self.squares_seen = 0.0
 
     @property
     def memory_rows(self):
         return len(self.vectors) + (self.mean is not None)
 
     peak_rows = memory_rows
+
+    def identity(self):
+        """Return arrays that tell this stream from others."""
+        return [self.vectors, np.array([self.n_seen])]
 
     def copy(self):
         state = copy.copy(self)
@@ -222,7 +225,6 @@ class _Oja:
             _oja_kernels.subtract_running_mean(tile, 1.0, self.n_seen, self.mean, rows)
         numbers = self.n_seen + 1.0 + np.arange(len(rows))
         steps = np.full(len(rows), self.rate) if self.offset is None else self.rate / (numbers + self.offset)
-        self.squares_seen += float(np.square(rows).sum())
         first = 0
         while first < len(rows):
             stop = min(len(rows), first + self.block_size - self.n_seen % self.block_size)
@@ -253,5 +255,4 @@ class _Oja:
         if self.mean is not None:
             state.mean = self.mean + (other.n_seen / n) * (other.mean - self.mean)
         state.n_seen = n
-        state.squares_seen += other.squares_seen
         return state

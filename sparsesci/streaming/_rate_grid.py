@@ -127,6 +127,10 @@ class RateGrid:
         start = normals(self.key, stream_of(_START_STREAM, 0), self.d)
         return start / np.linalg.norm(start)
 
+    def heavy_rows(self):
+        """Return the rows that are stored exactly: none but the largest, which is not counted as such."""
+        return np.zeros((0, self.d))
+
     def growth(self):
         """Return for each active rate the logarithm of the norm that its vector would have without normalisation."""
         norms = np.linalg.norm(self.vectors, axis=1)
@@ -150,7 +154,6 @@ class RateGrid:
             singular_values=np.sqrt(np.array([energy])) * unit,
             mean=None if self.mean is None else self.mean * unit,
             frobenius_norm=math.sqrt(self.squares) * unit,
-            heavy_rows=np.zeros((0, self.d)),
             scores=growth,
             best=best,
             ordered=False,

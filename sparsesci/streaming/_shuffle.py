@@ -23,10 +23,13 @@ class ShuffledSummary:
 
     n_seen = property(lambda self: self.n_taken)
 
-    @property
-    def squares_seen(self):
-        held = 0.0 if self.buffer is None else float((self.buffer[: min(self.n_taken, self.size)] ** 2).sum())
-        return self.summary.squares_seen + held
+    def identity(self):
+        """Return arrays that tell this stream from others, or None where all rows are zero."""
+        inner = self.summary.identity()
+        if self.buffer is None or not self.n_taken:
+            return inner
+        held = self.buffer[: min(self.n_taken, self.size)]
+        return [*(inner or []), held] if inner is not None or held.any() else None
 
     @property
     def memory_rows(self):
@@ -77,3 +80,6 @@ class ShuffledSummary:
 
     def answer(self, n_components):
         return self.drained().answer(n_components)
+
+    def heavy_rows(self):
+        return self.drained().heavy_rows()

@@ -5,6 +5,7 @@ import math
 import warnings
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from sparsesci._core.device import resolve_device
 from sparsesci._core.rng import key_from_random_state
@@ -306,7 +307,6 @@ class StreamingPCA(StreamingTransformer):
             "explained_variance_ratio": (variances / total if total > 0 else np.zeros(len(values))).astype(dtype),
             "noise_variance": max(total - variances.sum(), 0.0) / rest if rest else 0.0,
             "frobenius_norm": float(answer.frobenius_norm),
-            "heavy_rows": answer.heavy_rows.astype(dtype),
             "schedule_scores": answer.scores,
             "best_schedule": answer.best,
             "gap_estimate": float(gap),
@@ -318,12 +318,19 @@ class StreamingPCA(StreamingTransformer):
     explained_variance_ratio_ = property(lambda self: self._value("explained_variance_ratio"))
     noise_variance_ = property(lambda self: self._value("noise_variance"))
     frobenius_norm_ = property(lambda self: self._value("frobenius_norm"))
-    heavy_rows_ = property(lambda self: self._value("heavy_rows"))
-    n_heavy_rows_ = property(lambda self: len(self._value("heavy_rows")))
     schedule_scores_ = property(lambda self: self._value("schedule_scores"))
     best_schedule_ = property(lambda self: self._value("best_schedule"))
     gap_estimate_ = property(lambda self: self._value("gap_estimate"))
     order_warning_ = property(lambda self: self._value("order_warning"))
+
+    @property
+    def heavy_rows_(self):
+        check_is_fitted(self)
+        return self._summary.heavy_rows().astype(self._dtype, copy=False)
+
+    @property
+    def n_heavy_rows_(self):
+        return len(self.heavy_rows_)
 
     def get_covariance(self):
         """Return the covariance of the model: the components and, in all other directions, the noise variance.
@@ -346,7 +353,8 @@ class StreamingPCA(StreamingTransformer):
         Parameters
         ----------
         other : StreamingPCA
-            Fitted with the same method, schedules, number of components and centring, on other rows. Not changed.
+            Fitted with the same method, schedules, number of components and centring, on other rows. Not changed. Equal rows
+            in equal order are taken for the same shard, and refused.
 
         Returns
         -------
