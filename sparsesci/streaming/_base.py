@@ -135,7 +135,9 @@ class StreamingTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     def _value(self, name):
         """Return something learned, as of the last row."""
         if "_summary" not in vars(self):
-            raise NotFittedError(f"This {type(self).__name__} instance is not fitted yet: call fit or partial_fit first.")
+            raise NotFittedError(
+                f"This {type(self).__name__} instance is not fitted yet: call fit or partial_fit first."
+            )
         if self._learned is None:
             self._learned = self._learn()
         return self._learned[name]

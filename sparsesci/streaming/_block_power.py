@@ -22,7 +22,17 @@ _CUDA_TILE_ROWS = 8192
 _PILOT_ROWS = 32
 # Squared norms outside these bounds ask for another unit of length, so that their products neither overflow nor vanish.
 _LARGE, _SMALL = 1e140, 1e-140
-_COPIED_AT_ONCE = ("sums", "scalars", "energies", "means", "counts", "lengths", "rayleigh", "heavy_norms", "heavy_numbers")
+_COPIED_AT_ONCE = (
+    "sums",
+    "scalars",
+    "energies",
+    "means",
+    "counts",
+    "lengths",
+    "rayleigh",
+    "heavy_norms",
+    "heavy_numbers",
+)
 _COPIED_ON_WRITE = ("iterates", "previous", "marks", "heavy")
 
 
@@ -202,7 +212,7 @@ class BlockPower:
 
     def _is_in_range(self, norms):
         peak = norms.max()
-        return _SMALL < max(peak, self.scalars[tally.LARGEST]) and peak < _LARGE
+        return max(peak, self.scalars[tally.LARGEST]) > _SMALL and peak < _LARGE
 
     def _fit_unit(self, rows):
         """Choose the unit of length such that the largest entry is about one, where it is far from that."""

@@ -54,9 +54,7 @@ def _unite_heavy(a, b, move):
     """Return the heaviest of all stored rows, counted from the shift of ``a``, and those for which there is no room."""
     rows = np.concatenate((a.heavy[: a.n_heavy], b.heavy[: b.n_heavy] + move))
     norms = np.concatenate((a.heavy_norms[: a.n_heavy], (rows[a.n_heavy :] ** 2).sum(axis=1)))
-    numbers = np.concatenate(
-        (a.heavy_numbers[: a.n_heavy], b.heavy_numbers[: b.n_heavy] + int(a.scalars[tally.SEEN]))
-    )
+    numbers = np.concatenate((a.heavy_numbers[: a.n_heavy], b.heavy_numbers[: b.n_heavy] + int(a.scalars[tally.SEEN])))
     order = np.lexsort((numbers, -norms))
     kept, dropped = order[: a.capacity], order[a.capacity :]
     return rows[kept], norms[kept], numbers[kept], rows[dropped]

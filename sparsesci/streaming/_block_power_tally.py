@@ -4,8 +4,8 @@ import numpy as np
 from numba import njit
 
 # Places in the array of scalars.
-SEEN, SQUARES, WEIGHT, WEIGHT_SQUARES, REFERENCE, LOG_RECENT, LOG_TOTAL, LOG_SQUARES, LIGHT, LIGHT_WEIGHT, LARGEST = range(
-    11
+SEEN, SQUARES, WEIGHT, WEIGHT_SQUARES, REFERENCE, LOG_RECENT, LOG_TOTAL, LOG_SQUARES, LIGHT, LIGHT_WEIGHT, LARGEST = (
+    range(11)
 )
 N_SCALARS = 11
 # Rows of the array of energies, one column for each schedule.

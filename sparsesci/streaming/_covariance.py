@@ -6,7 +6,6 @@ from sparsesci._core.threads import single_threaded_blas
 from sparsesci.streaming import _block_power_tally as tally
 from sparsesci.streaming._block_power import Answer, BlockPower
 
-
 _NEVER = float(1 << 62)
 
 

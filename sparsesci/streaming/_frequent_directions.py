@@ -192,7 +192,9 @@ class _Sketch:
             cut = max(values[self.size - 1], 0.0)
             kept = values[: self.size - 1] > cut
             weights = np.sqrt((values[: self.size - 1][kept] - cut) / values[: self.size - 1][kept])
-            self.buffer[: len(weights)] = weights[:, np.newaxis] * (vectors[:, : self.size - 1][:, kept].T @ self.buffer)
+            self.buffer[: len(weights)] = weights[:, np.newaxis] * (
+                vectors[:, : self.size - 1][:, kept].T @ self.buffer
+            )
             self.filled = len(weights)
             self.cut += float(cut * largest * largest)
         else:

@@ -124,7 +124,9 @@ class OjaPCA(StreamingTransformer):
 
     def _new_summary(self, n_features):
         if self.n_components > n_features:
-            raise ValueError(f"n_components must be at most the number of features, {n_features}; got {self.n_components}")
+            raise ValueError(
+                f"n_components must be at most the number of features, {n_features}; got {self.n_components}"
+            )
         key = key_from_random_state(self.random_state)
         offset = float(self.offset) if self.schedule == "inverse" else None
         return _Oja(

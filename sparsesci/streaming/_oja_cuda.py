@@ -1,4 +1,4 @@
-"""CUDA twin of Oja's rule: a block of threads for each vector, rows one after the other."""
+"""CUDA twin of Oja's rule: a warp for each vector, rows one after the other."""
 
 import math
 
@@ -7,12 +7,12 @@ from numba import cuda, float64
 
 from sparsesci._core import cuda as device
 
-_THREADS = 64
+_THREADS = 32
 
 
 @cuda.jit
 def oja_kernel(x, steps, rates, v, logs, energies, first_number, period):
-    """Let every vector follow the rows. One block of threads for each vector; each thread owns columns."""
+    """Let every vector follow the rows. One warp for each vector; each thread owns columns."""
     held = cuda.shared.array(_THREADS, float64)
     r, thread = cuda.blockIdx.x, cuda.threadIdx.x
     d = x.shape[1]

@@ -238,7 +238,9 @@ class StreamingPCA(StreamingTransformer):
 
     def _new_summary(self, n_features):
         if self.n_components > n_features:
-            raise ValueError(f"n_components must be at most the number of features, {n_features}; got {self.n_components}")
+            raise ValueError(
+                f"n_components must be at most the number of features, {n_features}; got {self.n_components}"
+            )
         key = key_from_random_state(self.random_state)
         kind = self._kind(n_features)
         if kind == "oja-grid" and self.n_components > 1:
@@ -380,7 +382,9 @@ class StreamingPCA(StreamingTransformer):
     def _shard_traits(self):
         summary = _without_buffer(self._summary, drain=False)
         if isinstance(summary, RateGrid):
-            raise ValueError(f"other cannot be merged with method='oja-grid': {type(self).__name__} needs another method")
+            raise ValueError(
+                f"other cannot be merged with method='oja-grid': {type(self).__name__} needs another method"
+            )
         return {
             **super()._shard_traits(),
             "method": type(summary).__name__,

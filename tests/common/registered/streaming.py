@@ -43,7 +43,12 @@ def estimator(make, parameters, for_sklearn, grid, **options):
     """Return the entry of a streaming estimator."""
     return EstimatorEntry(
         make=make,
-        parameters={"chunk_size": Integer(), "verbose": Free(bad=(("a word", "yes", TypeError), ("a fraction", 0.5, TypeError))), "X": ROWS, **parameters},
+        parameters={
+            "chunk_size": Integer(),
+            "verbose": Free(bad=(("a word", "yes", TypeError), ("a fraction", 0.5, TypeError))),
+            "X": ROWS,
+            **parameters,
+        },
         arguments=lambda: {"X": rows(200, 6)},
         method_arguments={"merge": other_shard, "inverse_transform": projections},
         grid=grid,
@@ -143,7 +148,11 @@ ENTRIES = {
     ),
     "streaming.StreamingWarning": WarningEntry(),
     "streaming.top_eigenvector": FunctionEntry(
-        parameters={"chunks": ROWS, "verbose": Free(bad=(("a word", "yes", TypeError), ("a fraction", 0.5, TypeError))), **BLOCK_POWER},
+        parameters={
+            "chunks": ROWS,
+            "verbose": Free(bad=(("a word", "yes", TypeError), ("a fraction", 0.5, TypeError))),
+            **BLOCK_POWER,
+        },
         arguments=lambda: {"chunks": rows(200, 6)},
         large_arguments=lambda: {"chunks": rows(6000, 600)},
         refused_layouts=("float16",),

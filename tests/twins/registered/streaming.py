@@ -91,9 +91,7 @@ SIGNATURES = {
     "sparsesci.streaming._block_power_cuda": {
         "project_kernel": ["void(float64[:, ::1], float64[:, ::1], float64[:, ::1])"],
         "norms_kernel": ["void(float64[:, ::1], float64[::1])"],
-        "centre_kernel": [
-            f"void({t}[:, ::1], float64, float64[::1], float64[:, ::1])" for t in ("float64", "float32")
-        ],
+        "centre_kernel": [f"void({t}[:, ::1], float64, float64[::1], float64[:, ::1])" for t in ("float64", "float32")],
         "accumulate_kernel": ["void(float64[:, ::1], float64[:, ::1], float64[:, :, ::1])"],
     },
     "sparsesci.streaming._oja_cuda": {
