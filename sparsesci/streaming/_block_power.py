@@ -13,10 +13,14 @@ from sparsesci._core.rng import normals, stream_of
 from sparsesci._core.threads import effective_n_jobs, single_threaded_blas
 from sparsesci.streaming import _block_power_kernels
 from sparsesci.streaming import _block_power_tally as tally
+from sparsesci.streaming._block_power_driver import absorb_rows, lightest_row
 from sparsesci.streaming._block_power_summary import align, orthonormal_rows, square_root_rows, top_directions
 
 _START_STREAM = 0x5350
-_TILE_ROWS = 32
+# A tile of the rows, and a copy of it where they are centred, stay in the second-level cache.
+_TILE_BYTES = 1 << 19
+_FEWEST_TILE_ROWS = 32
+_MOST_TILE_ROWS = 1024
 _THREADED_TILE_ROWS = 256
 _CUDA_TILE_ROWS = 8192
 _PILOT_ROWS = 32
@@ -142,11 +146,14 @@ class BlockPower:
         """Take in the rows of a C-ordered array or of a CSR matrix, in order."""
         kernels = twin(_block_power_kernels, device)
         threads = effective_n_jobs(n_jobs)
-        tile = _TILE_ROWS if threads == 1 else _THREADED_TILE_ROWS
+        tile = max(_FEWEST_TILE_ROWS, min(_MOST_TILE_ROWS, _TILE_BYTES // (8 * self.d)))
         if kernels is not _block_power_kernels:
             tile = _CUDA_TILE_ROWS
-        for start in range(0, rows.shape[0], tile):
-            self._absorb(rows[start : start + tile], kernels, threads)
+        elif threads > 1:
+            tile = max(tile, _THREADED_TILE_ROWS)
+        with single_threaded_blas():
+            for start in range(0, rows.shape[0], tile):
+                self._absorb(rows[start : start + tile], kernels, threads)
         self._shared = frozenset()
 
     def _absorb(self, rows, kernels, threads):
@@ -179,8 +186,8 @@ class BlockPower:
         self._fit_unit(held)
         self._set_shift(np.mean(np.ldexp(held, self.exponent), axis=0))
         self._begin()
-        for start in range(0, len(held), _TILE_ROWS):
-            self._process(held[start : start + _TILE_ROWS], kernels, threads)
+        with single_threaded_blas():
+            self._process(held, kernels, threads)
 
     def _set_shift(self, shift):
         self.shift = shift
@@ -250,6 +257,9 @@ class BlockPower:
         """Take in rows of a tile, none of which ends a block but perhaps the last."""
         while row < stop:
             heavy = self._next_heavy(tile.norms, row, stop)
+            if heavy < stop and tile.can_be_walked:
+                self._walk(tile, row, stop)
+                return
             if heavy > row:
                 tile.fold(row, heavy, self.iterates, self.sums)
                 self.folded += heavy - row
@@ -258,6 +268,31 @@ class BlockPower:
                 self._store(tile, heavy)
                 self._tally(tile, heavy, heavy + 1, False)
             row = heavy + 1
+
+    def _walk(self, tile, row, stop):
+        """Take in rows of a tile in compiled code."""
+        self._grow(min(self.capacity, self.n_heavy + stop - row))
+        self.n_heavy, folded = absorb_rows(
+            tile.rows,
+            tile.norms,
+            tile.projections,
+            row,
+            stop,
+            self.iterates,
+            self.sums,
+            self._own("heavy"),
+            self.heavy_norms,
+            self.heavy_numbers,
+            self.n_heavy,
+            self.capacity,
+            self.heavy_factor,
+            self.rayleigh.max(),
+            self.k,
+            self.scalars,
+            self.energies,
+            self.means,
+        )
+        self.folded += folded
 
     def _tally(self, tile, start, stop, light):
         tally.tally_rows(
@@ -299,9 +334,7 @@ class BlockPower:
 
     def _lightest(self):
         """Return the place of the stored row of the smallest norm, of several the latest."""
-        norms = self.heavy_norms[: self.n_heavy]
-        lightest = np.flatnonzero(norms == norms.min())
-        return int(lightest[np.argmax(self.heavy_numbers[lightest])])
+        return lightest_row(self.heavy_norms, self.heavy_numbers, self.n_heavy)
 
     def _fold_stored(self, slot, kernels):
         projections = np.ones((1, len(self.sums)))
@@ -332,19 +365,18 @@ class BlockPower:
         if self.heavy_factor > 0:
             self._release_light_rows(kernels)
         of = self._of(s)
-        with single_threaded_blas():
-            centred = self._centred_sums(s)
-            step = centred * (self.n_light / max(self.folded[s], 1))
-            self._add_heavy(self.iterates[of], step, kernels)
-            self.rayleigh[s] = self.iterates[of][0] @ step[0] / self.scalars[tally.SEEN]
-            if self.past is None:
-                if self.previous is None:
-                    self.previous = np.zeros_like(self.iterates)
-                    self._shared -= {"previous"}
-                self._own("previous")[of] = centred
-                self.previous_counts[s] = self.folded[s]
-            if step.any():
-                self._own("iterates")[of] = orthonormal_rows(step)
+        centred = self._centred_sums(s)
+        step = centred * (self.n_light / max(self.folded[s], 1))
+        self._add_heavy(self.iterates[of], step, kernels)
+        self.rayleigh[s] = self.iterates[of][0] @ step[0] / self.scalars[tally.SEEN]
+        if self.past is None:
+            if self.previous is None:
+                self.previous = np.zeros_like(self.iterates)
+                self._shared -= {"previous"}
+            self._own("previous")[of] = centred
+            self.previous_counts[s] = self.folded[s]
+        if step.any():
+            self._own("iterates")[of] = orthonormal_rows(step)
         self.sums[of] = 0.0
         if self.center:
             self._own("marks")[s] = self.sums[-1]
@@ -487,7 +519,9 @@ class _Tile:
         self.norms = np.empty(rows.shape[0])
         self.projections = np.ones((rows.shape[0], state.m * state.k + state.center))
         self.csr = None
+        self.can_be_walked = kernels is _block_power_kernels and threads == 1
         if issparse(rows) and (state.shift is None or not state.shift.any()):
+            self.can_be_walked = False
             rows = rows if rows.has_canonical_format else _canonical(rows)
             self.csr = (kernel_view(rows.data), kernel_view(rows.indices), kernel_view(rows.indptr))
             kernels.row_norms_csr(self.csr[0], self.csr[2], self.scale, self.norms, threads)
