@@ -1,6 +1,7 @@
 """Block power iteration on several schedules at once, with the heaviest rows stored exactly."""
 
 import copy
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -208,14 +209,16 @@ class BlockPower:
             tile = _Tile(rows, self, kernels, threads)
         row, n = 0, rows.shape[0]
         while row < n:
-            ends = np.ceil(self.lengths).astype(np.int64) - self.counts
-            stop = min(n, row + max(1, int(ends.min())))
+            until_end = max(1, math.ceil((self.lengths - self.counts).min()))
+            stop = min(n, row + until_end)
+            stop_of_block = stop == row + until_end
             self._take(tile, row, stop)
             self.counts += stop - row
             row = stop
-            for s in np.flatnonzero(self.counts >= self.lengths):
-                self._end_block(s, kernels)
-        self._note_memory()
+            if stop_of_block:
+                for s in np.flatnonzero(self.counts >= self.lengths):
+                    self._end_block(s, kernels)
+                self._note_memory()
 
     def _is_in_range(self, norms):
         peak = norms.max()
@@ -331,6 +334,7 @@ class BlockPower:
                 grown[: len(old)] = old
                 setattr(self, name, grown)
             self._shared -= {"heavy"}
+            self._note_memory()
 
     def _lightest(self):
         """Return the place of the stored row of the smallest norm, of several the latest."""

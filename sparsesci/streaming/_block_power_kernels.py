@@ -62,6 +62,16 @@ def centre_range(A, scale, shift, out, start, stop):
 
 
 @njit(nogil=True, cache=True)
+def centre_tiles(A, scale, shift, out, x, norms, start, stop):
+    """Centre some rows and compute their norms, a few at a time; ``x`` is ``out``, flat."""
+    d = A.shape[1]
+    for i in range(start, stop, 4):
+        last = min(i + 4, stop)
+        centre_range(A, scale, shift, out, i, last)
+        norms_range(x, d, norms, i, last)
+
+
+@njit(nogil=True, cache=True)
 def _dots_4x2(x, at, d, z, b, projections, i, c):
     """Inner products of four rows from x[at] on with two vectors from z[b] on."""
     width = lanes(x)
@@ -254,6 +264,11 @@ def fold_csr_range(data, indices, indptr, scale, z, n_vectors, projections, g, d
                 g[at] = fma(weight, np.float64(data[e]) * scale, g[at])
 
 
+def _range_of(n, n_jobs):
+    """Return how many of n rows to take at once: all for one thread, as the bits do not depend on it."""
+    return n if n_jobs == 1 else _ROWS
+
+
 def row_norms(A, out, n_jobs):
     """out[i] = squared norm of row i of ``A``.
 
@@ -266,7 +281,7 @@ def row_norms(A, out, n_jobs):
     """
     n, d = A.shape
     x = A.reshape(-1)
-    run_ranges(lambda start, stop: norms_range(x, d, out, start, stop), n, _ROWS, n_jobs)
+    run_ranges(lambda start, stop: norms_range(x, d, out, start, stop), n, _range_of(n, n_jobs), n_jobs)
 
 
 def centre_rows(A, scale, shift, out, norms, n_jobs):
@@ -285,10 +300,9 @@ def centre_rows(A, scale, shift, out, norms, n_jobs):
     x = out.reshape(-1)
 
     def task(start, stop):
-        centre_range(A, scale, shift, out, start, stop)
-        norms_range(x, d, norms, start, stop)
+        centre_tiles(A, scale, shift, out, x, norms, start, stop)
 
-    run_ranges(task, n, _ROWS, n_jobs)
+    run_ranges(task, n, _range_of(n, n_jobs), n_jobs)
 
 
 def project_rows(A, Z, projections, n_jobs):
