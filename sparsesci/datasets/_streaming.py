@@ -66,8 +66,8 @@ def make_heavy_rows(n_samples=20000, n_features=300, gap=4.0, n_heavy=4, *, rand
 
     Notes
     -----
-    O(n d) time and memory. In the spirit of the lower bound of P. Kacham, D. P. Woodruff, arXiv:2412.11963; the instance
-    is ours.
+    O(n d) time and memory. In the spirit of the lower bound of P. Kacham, D. P. Woodruff, arXiv:2412.11963; the
+    instance is ours.
 
     Examples
     --------
@@ -91,9 +91,9 @@ def make_heavy_rows(n_samples=20000, n_features=300, gap=4.0, n_heavy=4, *, rand
 def make_oja_hard(n_copies=40, n_features=400, gap=4.0, n_heavy=4, *, random_state=None):
     """Generate a stream on which Oja's rule fails with every fixed rate.
 
-    ``n_heavy`` rows ``sqrt(gap / n_heavy) e_0 + e_{1 + i}``, and ``n_copies`` copies of ``e_j / sqrt(n_copies)`` for every
-    other coordinate j. With ``gap = n_heavy`` the gap between the first two eigenvalues of A^T A is ``gap + 1`` exactly. A rate
-    that is large enough to grow along e_0 from so few rows grows as much along one of the many others.
+    ``n_heavy`` rows ``sqrt(gap / n_heavy) e_0 + e_{1 + i}``, and ``n_copies`` copies of ``e_j / sqrt(n_copies)`` for
+    every other coordinate j. With ``gap = n_heavy`` the gap between the first two eigenvalues of A^T A is ``gap + 1``
+    exactly. A rate that is large enough to grow along e_0 from so few rows grows as much along one of the many others.
 
     Parameters
     ----------
@@ -111,8 +111,8 @@ def make_oja_hard(n_copies=40, n_features=400, gap=4.0, n_heavy=4, *, random_sta
 
     Notes
     -----
-    O(n d) time and memory. That such streams exist is proved by P. Kacham, D. P. Woodruff, arXiv:2412.11963; this one is
-    ours.
+    O(n d) time and memory. That such streams exist is proved by P. Kacham, D. P. Woodruff, arXiv:2412.11963; this one
+    is ours.
 
     Examples
     --------

@@ -70,7 +70,7 @@ def centre_kernel(A, scale, shift, out):
 
 @cuda.jit
 def accumulate_kernel(x, projections, partial):
-    """Add projections[i, c] x[i, j] to partial[slot, c, j] for the rows of each slot. The grid is (columns, c, slots)."""
+    """Add projections[i, c] x[i, j] to partial[slot, c, j] by slots of rows. The grid is (columns, c, slots)."""
     j = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
     c, slot = cuda.blockIdx.y, cuda.blockIdx.z
     n, n_slots = x.shape[0], partial.shape[0]

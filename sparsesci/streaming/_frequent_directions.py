@@ -15,8 +15,8 @@ from sparsesci.streaming._block_power_summary import top_directions, with_fixed_
 class FrequentDirections(StreamingTransformer):
     """A sketch B of at most 2 l rows with B^T B close to A^T A, for rows in any order.
 
-    For every unit vector x and every j < l, ``0 <= x^T (A^T A - B^T B) x <= ||A - A_j||_F^2 / (l - j)``, A_j being the best
-    approximation of rank j. Sketches can be merged, and the bound holds for the union. Nothing is random.
+    For every unit vector x and every j < l, ``0 <= x^T (A^T A - B^T B) x <= ||A - A_j||_F^2 / (l - j)``, A_j being the
+    best approximation of rank j. Sketches can be merged, and the bound holds for the union. Nothing is random.
 
     Parameters
     ----------
@@ -37,8 +37,8 @@ class FrequentDirections(StreamingTransformer):
     sketch_ : ndarray of shape (at most 2 n_directions, n_features)
         B.
     error_bound_ : float
-        What has been cut off in all: ``x^T (A^T A - B^T B) x`` is at most this for every unit vector x. Never larger than the
-        bound above.
+        What has been cut off in all: ``x^T (A^T A - B^T B) x`` is at most this for every unit vector x. Never larger
+        than the bound above.
     mean_ : ndarray of shape (n_features,)
         Zero: rows are not centred.
     memory_rows_, peak_memory_rows_ : int
@@ -54,14 +54,14 @@ class FrequentDirections(StreamingTransformer):
 
     Notes
     -----
-    Time O(l d) for a row, in products of matrices with 2 l rows; memory 2 l d. The sketch is cut back by the eigenvalues of
-    B B^T, so that directions below 1e-8 of the largest singular value are lost.
+    Time O(l d) for a row, in products of matrices with 2 l rows; memory 2 l d. The sketch is cut back by the
+    eigenvalues of B B^T, so that directions below 1e-8 of the largest singular value are lost.
 
     References
     ----------
     E. Liberty, "Simple and Deterministic Matrix Sketching", KDD 2013, arXiv:1206.0594. M. Ghashami, E. Liberty, J. M.
-    Phillips, D. P. Woodruff, "Frequent Directions: Simple and Deterministic Matrix Sketching", SIAM Journal on Computing,
-    2016, arXiv:1501.01711.
+    Phillips, D. P. Woodruff, "Frequent Directions: Simple and Deterministic Matrix Sketching", SIAM Journal on
+    Computing, 2016, arXiv:1501.01711.
 
     Examples
     --------

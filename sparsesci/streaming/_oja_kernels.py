@@ -25,7 +25,10 @@ def oja_range(x, d, steps, rates, v, logs, energies, first_number, period, start
 
 @njit(nogil=True, cache=True)
 def subtract_running_mean(A, scale, count, mean, out):
-    """out[i] = scale * A[i] - mean of all rows up to this one; ``mean``, of ``count`` rows before, is brought up to date."""
+    """out[i] = scale * A[i] - mean of all rows up to this one.
+
+    ``mean``, that of the ``count`` rows before, is brought up to date.
+    """
     for i in range(A.shape[0]):
         for j in range(A.shape[1]):
             value = np.float64(A[i, j]) * scale

@@ -24,8 +24,8 @@ _N_RATES = _HIGHEST - _LOWEST + 1
 class RateGrid:
     """Vectors that follow Oja's rule with rates that are powers of two apart, and the row of the largest norm.
 
-    Rates are multiples of 1 / ||first row||^2, and rows are taken in units of a power of two close to the norm of the first
-    row that is not zero, so that the answer does not depend on the scale of the data.
+    Rates are multiples of 1 / ||first row||^2, and rows are taken in units of a power of two close to the norm of the
+    first row that is not zero, so that the answer does not depend on the scale of the data.
     """
 
     def __init__(self, n_features, *, center, key):

@@ -43,8 +43,8 @@ class StreamingPCA(StreamingTransformer):
     order : {"random", "arbitrary"}, default="random"
         What is known about the order of the rows. With "arbitrary", "block-power" becomes "oja-grid".
     growth_factors : sequence of float, default=(1.1, 1.2, 1.35, 1.6, 2.0)
-        By how much each schedule's blocks grow, all greater than 1. Slow growth means many steps on little data each, fast
-        growth few steps on much. The time of a pass is proportional to their number.
+        By how much each schedule's blocks grow, all greater than 1. Slow growth means many steps on little data each,
+        fast growth few steps on much. The time of a pass is proportional to their number.
     first_block : int, default=32
         Number of rows in the first block of every schedule.
     max_heavy_rows : int, default=64
@@ -89,8 +89,8 @@ class StreamingPCA(StreamingTransformer):
     frobenius_norm_ : float
         Norm of the (centred) matrix.
     heavy_rows_ : ndarray of shape (n_heavy_rows_, n_features)
-        The rows that are stored, as they came, the largest norm first. With centring, norms are distances from the mean of
-        the first rows.
+        The rows that are stored, as they came, the largest norm first. With centring, norms are distances from the
+        mean of the first rows.
     n_heavy_rows_ : int
     memory_rows_, peak_memory_rows_ : int
         How many vectors of length n_features are held, now and at most: no more than 3 m k + max_heavy_rows + 2 for m
@@ -111,32 +111,38 @@ class StreamingPCA(StreamingTransformer):
     See Also
     --------
     top_eigenvector : The same for one component, as a function.
-    FrequentDirections : Deterministic, with a guarantee for any order, and far less accurate in the same memory where the
+    FrequentDirections : Deterministic, with a guarantee for any order, and far less accurate in the same memory where
+    the
         spectrum is flat.
 
     Notes
     -----
     Time O(m k d) for a dense row, O(m k nnz) for a row of a CSR matrix, and O((k + max_heavy_rows) k d) at the end of a
-    block. Memory O((m k + max_heavy_rows) d). ``partial_fit`` copies the m k sums and iterates, so that it happens entirely
-    or not at all; heavy rows only where new ones come. A CSR matrix is centred without being made dense. Stored rows are
-    dense.
+    block. Memory O((m k + max_heavy_rows) d). ``partial_fit`` copies the m k sums and iterates, so that it happens
+    entirely
+    or not at all; heavy rows only where new ones come. A CSR matrix is centred without being made dense. Stored rows
+    are dense.
 
     *Published* (Kacham and Woodruff): for rows in random order and a gap R between the first two eigenvalues of
-    A^T A, O(h d polylog d) bits are enough for a squared correlation 1 - O(1 / sqrt(R)), h being the number of rows with a
+    A^T A, O(h d polylog d) bits are enough for a squared correlation 1 - O(1 / sqrt(R)), h being the number of rows
+    with a
     norm of at least ||A||_F / sqrt(d polylog d), and storing these is unavoidable. *Ours*: growing blocks, several
-    schedules and their scores, the buffer without threshold, the Nystrom form of the last block, centring, more than one
-    component, merging, and the warning about the order: these are practical forms of the two ingredients, stored heavy rows
+    schedules and their scores, the buffer without threshold, the Nystrom form of the last block, centring, more than
+    one
+    component, merging, and the warning about the order: these are practical forms of the two ingredients, stored heavy
+    rows
     and a power method on fresh blocks, and not the authors' algorithm. The method "oja-grid" reconstructs the idea of
     Price and Xun with our constants.
 
-    The order is doubted where, over about the last quarter of the stream, the mean logarithm of the squared norms or the
-    energy in the iterate is off by five standard errors. That finds much, not everything.
+    The order is doubted where, over about the last quarter of the stream, the mean logarithm of the squared norms or
+    the energy in the iterate is off by five standard errors. That finds much, not everything.
 
     Squared norms are computed; for entries below 1e-70 or above 1e70 another unit of length is chosen.
 
     References
     ----------
-    P. Kacham, D. P. Woodruff, "Approximating the Top Eigenvector in Random Order Streams", NeurIPS 2024, arXiv:2412.11963.
+    P. Kacham, D. P. Woodruff, "Approximating the Top Eigenvector in Random Order Streams", NeurIPS 2024,
+    arXiv:2412.11963.
     E. Price, Z. Xun, "Spectral Guarantees for Adversarial Streaming PCA", FOCS 2024, arXiv:2408.10332.
 
     Examples
@@ -349,14 +355,14 @@ class StreamingPCA(StreamingTransformer):
     def merge(self, other):
         """Take in the summary of other rows.
 
-        Shards should each be representative of the whole (rows assigned at random): the light rows of each are known only
-        through its own top directions. For small gaps nothing better is possible in little memory (Price and Xun).
+        Shards should each be representative of the whole (rows assigned at random): the light rows of each are known
+        only through its own top directions. For small gaps nothing better is possible in little memory (Price and Xun).
 
         Parameters
         ----------
         other : StreamingPCA
-            Fitted with the same method, schedules, number of components and centring, on other rows. Not changed. Equal rows
-            in equal order are taken for the same shard, and refused.
+            Fitted with the same method, schedules, number of components and centring, on other rows. Not changed.
+            Equal rows in equal order are taken for the same shard, and refused.
 
         Returns
         -------
@@ -367,8 +373,8 @@ class StreamingPCA(StreamingTransformer):
         TypeError
             If ``other`` is no StreamingPCA.
         ValueError
-            If the two do not fit together, were merged before, or use "oja-grid", which cannot be merged. Both stay as they
-            were.
+            If the two do not fit together, were merged before, or use "oja-grid", which cannot be merged. Both stay as
+            they were.
         """
         parts = self._check_shard(other)
         draft = copy.copy(self)

@@ -51,7 +51,8 @@ def top_eigenvector(
     vector : ndarray of shape (n_features,)
         Of unit norm; the entry of the largest magnitude is positive.
     eigenvalue : float
-        Estimate of the largest eigenvalue of A^T A. With "oja-grid", the energy that the vector has met on its way: too small.
+        Estimate of the largest eigenvalue of A^T A. With "oja-grid", the energy that the vector has met on its way:
+        too small.
     info : :class:`~sklearn.utils.Bunch`
         With ``n_samples``, ``frobenius_norm``, ``memory_rows``, ``peak_memory_rows``, ``n_heavy_rows``,
         ``schedule_scores``, ``best_schedule`` and ``order_warning``.

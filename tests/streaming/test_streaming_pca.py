@@ -269,7 +269,7 @@ def test_types():
     for dtype, expected in ((np.float32, np.float32), (np.float16, np.float32), (np.int32, np.float64)):
         model = StreamingPCA(2, random_state=0).fit(X.astype(dtype))
         assert model.components_.dtype == model.mean_.dtype == model.transform(X.astype(dtype)).dtype == expected
-    with pytest.raises((TypeError, ValueError), match="[Cc]omplex"):
+    with pytest.raises((TypeError, ValueError), match=r"[Cc]omplex"):
         StreamingPCA().fit(X + 1j)
 
 

@@ -96,7 +96,8 @@ SIGNATURES = {
     },
     "sparsesci.streaming._oja_cuda": {
         "oja_kernel": [
-            "void(float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], int64, int64)"
+            "void(float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], "
+            "float64[::1], float64[::1], int64, int64)"
         ],
     },
 }
