@@ -120,7 +120,7 @@ def make_oja_hard(n_copies=40, n_features=400, gap=4.0, n_heavy=4, *, random_sta
     >>> from sparsesci.datasets import make_oja_hard
     >>> A = make_oja_hard(3, 10, gap=2.0, n_heavy=2, random_state=0)
     >>> eigenvalues = np.linalg.eigvalsh(A.T @ A)
-    >>> round(eigenvalues[-1] / eigenvalues[-2], 10)
+    >>> round(float(eigenvalues[-1] / eigenvalues[-2]), 10)
     3.0
     """
     copies = check_integer("n_copies", n_copies, minimum=1)
