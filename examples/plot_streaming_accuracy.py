@@ -49,10 +49,9 @@ def curves(A):
 
 
 # %%
-# Lower and further left is better; medians of three streams. Frequent Directions has a guarantee for any order of the rows, and needs about as
-# many
-# rows as d divided by the gap where the spectrum is flat. IncrementalPCA also needs work space of about three times the
-# rows counted here.
+# Lower and further left is better; medians of three streams. Frequent Directions has a guarantee for any order of
+# the rows, and needs about as many rows as d divided by the gap where the spectrum is flat. IncrementalPCA also needs
+# work space of several times the rows counted here.
 
 figure, axes = plt.subplots(1, 4, figsize=(13, 3.4), sharey=True, layout="constrained")
 marks = {"StreamingPCA": "o", "Frequent Directions": "s", "IncrementalPCA": "^", "Oja, best rate": "D"}
