@@ -22,7 +22,7 @@ _START_STREAM = 0x5350
 _TILE_BYTES = 1 << 19
 _FEWEST_TILE_ROWS = 32
 _MOST_TILE_ROWS = 1024
-_THREADED_TILE_ROWS = 256
+_THREADED_TILE_ROWS = 1024
 _CUDA_TILE_ROWS = 8192
 _PILOT_ROWS = 32
 # Squared norms outside these bounds ask for another unit of length, so that their products neither overflow nor vanish.
@@ -523,7 +523,7 @@ class _Tile:
         self.norms = np.empty(rows.shape[0])
         self.projections = np.ones((rows.shape[0], state.m * state.k + state.center))
         self.csr = None
-        self.can_be_walked = kernels is _block_power_kernels and threads == 1
+        self.can_be_walked = kernels is _block_power_kernels
         if issparse(rows) and (state.shift is None or not state.shift.any()):
             self.can_be_walked = False
             rows = rows if rows.has_canonical_format else _canonical(rows)

@@ -1,4 +1,4 @@
-"""The walk through a tile of rows in compiled code, for one thread and dense rows.
+"""The walk through a tile of rows in compiled code, on one thread, for dense rows.
 
 It does what ``BlockPower`` does row by row otherwise, with the same kernels in the same order, and so to the same bits.
 Rows that are to be stored are frequent at the beginning of a stream, and every one of them interrupts the folding.

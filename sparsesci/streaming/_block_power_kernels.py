@@ -15,8 +15,8 @@ from sparsesci._core.simd import lanes, load, splat, store
 from sparsesci._core.threads import run_chunks, run_ranges
 from sparsesci.streaming._fma import fma, lane_sum
 
-_ROWS = 32
-_COLUMNS = 64
+_ROWS = 64
+_COLUMNS = 256
 
 
 @njit(nogil=True, cache=True)
@@ -347,12 +347,21 @@ def fold_rows(A, Z, projections, G, n_jobs):
     G : ndarray of shape (s, d), C-ordered, float64
     n_jobs : int or None
     """
+    n, d = A.shape
+    x, z, g = A.reshape(-1), Z.reshape(-1), G.reshape(-1)
     if n_jobs == 1:
-        n, d = A.shape
-        fold_tiles(A.reshape(-1), d, Z.reshape(-1), len(Z), projections, G.reshape(-1), n)
+        fold_tiles(x, d, z, len(Z), projections, g, n)
         return
-    project_rows(A, Z, projections, n_jobs)
-    accumulate_rows(A, projections, G, n_jobs)
+
+    def task(pair):
+        first, last = 2 * pair, min(2 * pair + 2, len(G))
+        n_vectors = max(0, min(last, len(Z)) - first)
+        own = slice(first * d, last * d)
+        mine = np.ascontiguousarray(projections[:, first:last])
+        fold_tiles(x, d, z[own], n_vectors, mine, g[own], n)
+        projections[:, first:last] = mine
+
+    run_chunks(task, -(-len(G) // 2), n_jobs)
 
 
 def row_norms_csr(data, indptr, scale, out, n_jobs):
