@@ -123,6 +123,9 @@ class StreamingPCA(StreamingTransformer):
     or not at all; heavy rows only where new ones come. A CSR matrix is centred without being made dense. Stored rows
     are dense.
 
+    Beside these, ``fit`` works on a tile of rows: half a megabyte of float64 and at least 32 rows on one thread, up to
+    1024 rows on several, copied where rows are centred, float32 or not C-ordered.
+
     *Published* (Kacham and Woodruff): for rows in random order and a gap R between the first two eigenvalues of
     A^T A, O(h d polylog d) bits are enough for a squared correlation 1 - O(1 / sqrt(R)), h being the number of rows
     with a
