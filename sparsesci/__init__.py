@@ -5,6 +5,8 @@ Subpackages are loaded when they are first used, so that ``import sparsesci`` st
 ==================  ==========================================================================
 ``sketching``       sketching operators, sketched least squares, fast Walsh-Hadamard transform
 ``sbl``             sparse Bayesian learning, classical and with Kronecker structure
+``streaming``       one-pass top eigenvectors and principal components
+``distributed``     fitting estimators that can be merged on Dask collections
 ``datasets``        generators, bundled data and loaders
 ``compare``         head-to-head comparisons with what a user would pick instead
 ==================  ==========================================================================
@@ -14,9 +16,9 @@ from importlib import import_module
 
 from sparsesci._version import __version__
 
-_subpackages = ("compare", "datasets", "sbl", "sketching")
+_subpackages = ("compare", "datasets", "distributed", "sbl", "sketching", "streaming")
 
-__all__ = ["__version__", "compare", "datasets", "sbl", "show_versions", "sketching"]
+__all__ = ["__version__", "compare", "datasets", "distributed", "sbl", "show_versions", "sketching", "streaming"]
 
 
 def __getattr__(name):

@@ -11,6 +11,7 @@ from sparsesci.datasets._linf import (
 from sparsesci.datasets._sbl import make_irs_mimo_channel, make_kronecker_sparse
 from sparsesci.datasets._sparse import make_kronecker_regression, make_sparse_regression
 from sparsesci.datasets._spectral import fetch_samson
+from sparsesci.datasets._streaming import make_heavy_rows, make_late_signal, make_oja_hard, make_spiked
 from sparsesci.datasets._tabular import load_diabetes_regression, load_digits_regression
 
 __all__ = [
@@ -21,13 +22,17 @@ __all__ = [
     "load_digits_regression",
     "load_image_regression",
     "make_gaussian_regression",
+    "make_heavy_rows",
     "make_high_leverage_regression",
     "make_hilbert",
     "make_irs_mimo_channel",
     "make_kronecker_regression",
     "make_kronecker_sparse",
+    "make_late_signal",
     "make_least_squares",
     "make_linf_hard_instance",
+    "make_oja_hard",
     "make_sparse_regression",
+    "make_spiked",
     "make_vandermonde",
 ]
