@@ -7,14 +7,33 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import NotFittedError
+from sklearn.utils import check_array
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsesci._core.progress import progress_bar
+from sparsesci._core.threads import run_ranges, single_threaded_blas
 from sparsesci._core.validation import naming
 from sparsesci.streaming._chunks import half_precision_up, is_stream, row_pieces
 
 _DTYPES = [np.float64, np.float32]
+_PRODUCT_ELEMENTS = 1 << 18
+
+
+def _product(X, matrix, *, before=None, after=None, n_jobs=None):
+    """Return (X - before) @ matrix + after, by blocks of rows: the same bits for every number of threads."""
+    out = np.empty((X.shape[0], matrix.shape[1]), dtype=np.result_type(X, matrix))
+    matrix = np.ascontiguousarray(matrix)
+
+    def task(start, stop):
+        rows = X[start:stop] if before is None else X[start:stop] - before
+        np.matmul(rows, matrix, out=out[start:stop])
+        if after is not None:
+            out[start:stop] += after
+
+    with single_threaded_blas():
+        run_ranges(task, len(X), max(1, _PRODUCT_ELEMENTS // X.shape[1]), n_jobs)
+    return out
 
 
 class StreamingTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -180,7 +199,7 @@ class StreamingTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         components = self.components_
         if issparse(X):
             return safe_sparse_dot(X, components.T, dense_output=True) - self.mean_ @ components.T
-        return (X - self.mean_) @ components.T if self.mean_.any() else X @ components.T
+        return _product(X, components.T, before=self.mean_ if self.mean_.any() else None, n_jobs=self._n_jobs())
 
     def inverse_transform(self, X):
         """Return the rows of the original space whose projections are ``X``.
@@ -195,10 +214,13 @@ class StreamingTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         """
         check_is_fitted(self)
         with naming("X"):
-            X = np.asarray(X)
-            if X.ndim != 2 or X.shape[1] != self._n_features_out:
+            X = check_array(half_precision_up(X), dtype=_DTYPES, input_name="X")
+            if X.shape[1] != self._n_features_out:
                 raise ValueError(f"X must be of shape (n_samples, {self._n_features_out}); got {X.shape}")
-            return X @ self.components_ + self.mean_
+        return _product(X, self.components_, after=self.mean_, n_jobs=self._n_jobs())
+
+    def _n_jobs(self):
+        return getattr(self, "n_jobs", None)
 
     # Shards
 
