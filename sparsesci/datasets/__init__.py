@@ -11,6 +11,7 @@ from sparsesci.datasets._linf import (
 from sparsesci.datasets._sparse import make_kronecker_regression, make_sparse_regression
 from sparsesci.datasets._spectral import fetch_samson
 from sparsesci.datasets._tabular import load_diabetes_regression, load_digits_regression
+from sparsesci.datasets._unmixing import load_usgs_library, make_unmixing_scene
 
 __all__ = [
     "clear_data_home",
@@ -19,6 +20,7 @@ __all__ = [
     "load_diabetes_regression",
     "load_digits_regression",
     "load_image_regression",
+    "load_usgs_library",
     "make_gaussian_regression",
     "make_high_leverage_regression",
     "make_hilbert",
@@ -26,5 +28,6 @@ __all__ = [
     "make_least_squares",
     "make_linf_hard_instance",
     "make_sparse_regression",
+    "make_unmixing_scene",
     "make_vandermonde",
 ]
