@@ -184,7 +184,7 @@ def _spectra(endmembers, K, L, rng):
     if isinstance(endmembers, str):
         check_option("endmembers", endmembers, ("usgs",))
         spectra = load_usgs_library().spectra
-        if K > len(spectra):
+        if len(spectra) < K:
             raise ValueError(f"n_endmembers must be at most {len(spectra)} with endmembers='usgs'; got {K}")
         return spectra[_apart(spectra, K, rng)]
     E = np.array(check_rows(endmembers, name="endmembers"), dtype=np.float64)
@@ -220,7 +220,9 @@ def _simulated_spectra(K, L, rng):
 def _abundances(rows, cols, K, alpha, max_purity, spatial_scale, rng):
     """Return abundances (rows * cols, K)."""
     if spatial_scale > 0:
-        fields = np.stack([gaussian_filter(rng.standard_normal((rows, cols)), spatial_scale) for _ in range(K)], axis=-1)
+        fields = np.stack(
+            [gaussian_filter(rng.standard_normal((rows, cols)), spatial_scale) for _ in range(K)], axis=-1
+        )
         fields = fields.reshape(-1, K) / (fields.std() or 1.0) / alpha
         A = np.exp(fields - fields.max(axis=1, keepdims=True))
         A /= A.sum(axis=1, keepdims=True)

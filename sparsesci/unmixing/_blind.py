@@ -132,7 +132,7 @@ def _row_scales(problem, E):
 
 
 def _start(problem, E, h):
-    """Return endmembers, abundances and sums to start from: A by the spectra on good bands, then E on the broken ones."""
+    """Return what to start from: A by the spectra on the good bands, then E on the broken ones, and the sums."""
     s = problem.settings
     K = len(E)
     E = E / _row_scales(problem, E)[:, None]

@@ -384,7 +384,7 @@ def _vca_projection(rows, K, m):
     signal = np.einsum("ij,ij->", U, m.covariance @ U) + m.mean @ m.mean
     snr_numerator, snr_denominator = signal - K / rows.n_bands * power, power - signal
     threshold = 10.0 ** ((15 + 10 * np.log10(K)) / 10)
-    if snr_denominator > 0 and snr_numerator < threshold * snr_denominator or rows.n_bands < K:
+    if (snr_denominator > 0 and snr_numerator < threshold * snr_denominator) or rows.n_bands < K:
         Z = project(rows, U[:, : K - 1], m.mean)
         last = np.sqrt(np.einsum("ij,ij->i", Z, Z).max())
         return np.column_stack([Z, np.full(len(Z), last)])
@@ -411,7 +411,7 @@ def _vca_run(Z, K, rng):
 
 
 def _affine_coordinates(rows, K, m):
-    """Return the pixels in the K - 1 leading principal components, with a leading one; ValueError if there are fewer."""
+    """Return the pixels in the K - 1 leading principal components, after a one; ValueError if there are fewer."""
     Z = project(rows, leading_eigenvectors(m.covariance, K - 1), m.mean)
     spreads = np.abs(Z).max(axis=0) if K > 1 else np.ones(0)
     floor = 1e-10 * (spreads.max(initial=0.0)) + 1e-13 * np.abs(m.mean).max()

@@ -12,7 +12,7 @@ from sparsesci._core.validation import check_flag, check_integer, check_option
 from sparsesci.unmixing import _extraction
 from sparsesci.unmixing._abundances import fcls, nnls_abundances, scls, ucls
 from sparsesci.unmixing._moments import moments
-from sparsesci.unmixing._noise import outliers_of
+from sparsesci.unmixing._noise import noise_of, outliers_of
 from sparsesci.unmixing._pixels import kept_rows, result_dtype
 from sparsesci.unmixing._scene_estimator import SceneEstimator, choose_count
 
@@ -52,6 +52,8 @@ class LinearUnmixer(SceneEstimator):
         The same, where a cube was given.
     outlier_bands_ : ndarray of bool of shape (n_bands,)
         All False without ``robust``.
+    band_noise_ : ndarray of shape (n_bands,)
+        See :func:`band_noise`.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Where X has feature names that are all strings.
@@ -127,6 +129,7 @@ class LinearUnmixer(SceneEstimator):
         draft.endmember_indices_ = _extraction._numbers(chosen, rows)
         draft.endmembers_ = np.array(X[draft.endmember_indices_], dtype=result_dtype(X))
         draft.outlier_bands_ = ~good
+        draft.band_noise_ = noise_of(m.correlation)
         draft._keep_abundances(draft._abundances(X, mask), image)
         return self._become(draft)
 

@@ -4,9 +4,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.utils import Bunch
 
-from sparsesci._core.arrays import check_rows
 from sparsesci._core.validation import check_option, naming
-from sparsesci.unmixing._pixels import as_matrix
+from sparsesci.unmixing._pixels import as_matrix, check_matrix
 
 _SMALLEST = 1e-12
 METRICS = ("sad", "sid")
@@ -242,8 +241,8 @@ def reconstruction_error(X, endmembers, abundances):
     >>> reconstruction_error([[1.0, 2.0]], [[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]) ** 2
     0.5000000000000001
     """
-    X = check_rows(as_matrix(X)[0], name="X")
-    endmembers = check_rows(endmembers, name="endmembers")
+    X = check_matrix(as_matrix(X)[0], "X")
+    endmembers = check_matrix(endmembers, "endmembers")
     A = _check_maps(abundances, "abundances")
     if endmembers.shape[1] != X.shape[1]:
         raise ValueError(f"endmembers has {endmembers.shape[1]} bands, but X has {X.shape[1]} bands")
@@ -379,7 +378,7 @@ def _divergence(e, f):
 
 
 def _check_pair(E1, E2, name_1, name_2):
-    E1, E2 = (np.asarray(check_rows(E, name=name), np.float64) for E, name in ((E1, name_1), (E2, name_2)))
+    E1, E2 = (np.asarray(check_matrix(E, name), np.float64) for E, name in ((E1, name_1), (E2, name_2)))
     if E1.shape[1] != E2.shape[1]:
         raise ValueError(f"{name_2} has {E2.shape[1]} bands, but {name_1} has {E1.shape[1]} bands")
     return E1, E2
@@ -387,7 +386,7 @@ def _check_pair(E1, E2, name_1, name_2):
 
 def _check_maps(A, name):
     """Return abundances as float64 (n_pixels, K); NaN is kept, infinity refused."""
-    A = np.asarray(check_rows(as_matrix(A, name)[0], name=name, check_finite=False), np.float64)
+    A = np.asarray(check_matrix(as_matrix(A, name)[0], name, check_finite=False), np.float64)
     if np.isinf(A).any():
         raise ValueError(f"{name} must not contain infinity")
     return A

@@ -181,20 +181,34 @@ def spread(values, mask, n_pixels, image, dtype, fill=np.nan):
     return values if image is None else values.reshape(*image, *values.shape[1:])
 
 
+def check_matrix(array, name, **options):
+    """Return a small dense array as ``check_rows`` does."""
+    if scipy.sparse.issparse(array):
+        raise TypeError(f"{name} must be dense; got a sparse matrix")
+    return check_rows(array, name=name, **options)
+
+
 def check_endmembers(endmembers, n_bands, name="endmembers"):
     """Return spectra as a float64 array (n_endmembers, n_bands)."""
-    endmembers = np.ascontiguousarray(check_rows(endmembers, name=name), dtype=np.float64)
+    endmembers = np.ascontiguousarray(check_matrix(endmembers, name), dtype=np.float64)
     if endmembers.shape[1] != n_bands:
         raise ValueError(f"{name} has {endmembers.shape[1]} bands, but X has {n_bands} bands")
     return endmembers
 
 
+def n_dimensions(value, name):
+    """Return the number of dimensions of an array-like; that of a sparse matrix is left to others to refuse."""
+    with naming(name):
+        return 0 if scipy.sparse.issparse(value) else np.ndim(value)
+
+
 def check_vector(value, length, name, *, minimum=None):
     """Return ``value`` as a float64 array (length,)."""
-    value = np.ascontiguousarray(check_rows(value, name=name, allow_vector=True), dtype=np.float64)
-    if value.shape[1] != 1 or value.shape[0] != length:
+    if n_dimensions(value, name) > 1:
         raise ValueError(f"{name} must have shape ({length},); got {np.shape(value)}")
-    value = value.reshape(-1)
+    value = np.ascontiguousarray(check_matrix(value, name, allow_vector=True), dtype=np.float64).reshape(-1)
+    if value.size != length:
+        raise ValueError(f"{name} must have shape ({length},); got {value.shape}")
     if minimum is not None and (value < minimum).any():
         raise ValueError(f"{name} must be at least {minimum}; got {value.min()}")
     return value

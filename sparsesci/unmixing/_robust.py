@@ -16,7 +16,7 @@ from sparsesci.unmixing._blind import Problem, Settings, Solution, abundances_of
 from sparsesci.unmixing._blind_kernels import GINI, HOYER, NO_MAP
 from sparsesci.unmixing._extraction import search
 from sparsesci.unmixing._moments import moments
-from sparsesci.unmixing._noise import outliers_of
+from sparsesci.unmixing._noise import noise_of, outliers_of
 from sparsesci.unmixing._pixels import PixelRows, check_endmembers, check_vector, result_dtype
 from sparsesci.unmixing._scene_estimator import SceneEstimator, choose_count, proportions
 
@@ -100,6 +100,8 @@ class RobustSparseUnmixing(SceneEstimator):
         for those left out.
     outlier_bands_ : ndarray of bool of shape (n_bands,)
         The bands found, or said, to be broken.
+    band_noise_ : ndarray of shape (n_bands,)
+        See :func:`band_noise`.
     objective_history_ : ndarray of shape (n_iter_,)
         With X in units of its largest value. It need not fall from one step to the next where the guidance map
         changes, or ``scale`` moves the abundances under a penalty.
@@ -319,6 +321,7 @@ class RobustSparseUnmixing(SceneEstimator):
 
     def _learn(self, rows, weights, h, settings, key):
         m = moments(rows, weights, settings.n_jobs)
+        self.band_noise_ = noise_of(m.correlation)
         broken = self._broken_bands(m.correlation)
         excluded = broken if not _is_word(self.outlier_bands, "keep") else np.zeros_like(broken)
         good = ~broken
@@ -482,7 +485,7 @@ class RobustSparseUnmixing(SceneEstimator):
         check_option("loss", self.loss, ("l21", "l2"))
         check_option("solver", self.solver, ("bcd", "mu"))
         check_option("scale", self.scale, ("max", "l2", None))
-        if not (self.sum_to_one is False or isinstance(self.sum_to_one, str) and self.sum_to_one in ("soft", "hard")):
+        if not (self.sum_to_one is False or (isinstance(self.sum_to_one, str) and self.sum_to_one in ("soft", "hard"))):
             raise ValueError(f"sum_to_one must be False, 'soft' or 'hard'; got {self.sum_to_one!r}")
         if self.sum_to_one == "hard" and self.solver == "mu":
             raise ValueError("sum_to_one must be False or 'soft' with solver='mu'; got 'hard'")
@@ -506,7 +509,9 @@ class RobustSparseUnmixing(SceneEstimator):
         settings = Settings(
             loss=self.loss,
             alpha=self._strength(),
-            guidance=NO_MAP if self.p is not None else _GUIDANCE.get(self.guidance, NO_MAP)
+            guidance=NO_MAP
+            if self.p is not None
+            else _GUIDANCE.get(self.guidance, NO_MAP)
             if isinstance(self.guidance, str)
             else NO_MAP,
             h_max=float(self.h_max),
@@ -532,117 +537,14 @@ class RobustSparseUnmixing(SceneEstimator):
         return check_real("alpha", self.alpha, minimum=0)
 
 
-class SparseNMFUnmixing(RobustSparseUnmixing):
-    """Non-negative matrix factorisation with an l_p penalty on the abundances: l_1-NMF and l_{1/2}-NMF.
-
-    :class:`RobustSparseUnmixing` with the squared loss and one exponent for all pixels, from a plain start on all
-    bands: the usual baseline.
-
-    Parameters
-    ----------
-    n_endmembers : int or None, default=None
-        None takes that of an array ``init``, or estimates it.
-    p : float, default=0.5
-        Exponent in (0, 1]: 1 for l_1-NMF, 0.5 for l_{1/2}-NMF.
-    alpha : float or "auto", default="auto"
-        Strength of the sparsity, as a fraction of the curvature of the loss at the start; 0 is plain NMF.
-    scale : {"max", "l2"} or None, default="max"
-        What is one in every endmember.
-    sum_to_one : False, "soft" or "hard", default=False
-        Whether abundances sum to one.
-    solver : {"bcd", "mu"}, default="bcd"
-        Block coordinate descent with exact abundances, or multiplicative updates.
-    init : {"sivm", "vca", "nfindr", "spa", "random"} or array-like of shape (n_endmembers, n_bands), default="sivm"
-        Where the endmembers start.
-    robust_init : bool, default=False
-        Search the start on bands that are not broken.
-    outlier_bands : {"exclude", "keep"} or array-like of bool of shape (n_bands,), default="keep"
-        Whether broken bands are left out.
-    n_init : int, default=1
-        Number of starts with "vca" or "random".
-    max_iter : int or None, default=None
-        None: 300 for "mu", 30 for "bcd".
-    tol : float, default=1e-5
-        The iteration ends when the objective changes by less than this, relatively.
-    random_state : int, RandomState instance, Generator or None, default=None
-        Used by the starts "vca" and "random".
-    n_jobs : int or None, default=None
-        Number of threads (joblib's meaning). The result does not depend on it.
-    device : {"cpu", "cuda", "auto"}, default="cpu"
-        Where the passes over the pixels run.
-    verbose : int, default=0
-        1 shows a progress bar.
-
-    Attributes
-    ----------
-    endmembers_, abundances_, abundance_maps_, brightness_, guidance_map_, channel_weights_, outlier_bands_ :
-        As in :class:`RobustSparseUnmixing`; the guidance map is 1 - p everywhere and the channel weights are one.
-    objective_history_, reconstruction_err_, n_iter_, n_features_in_, feature_names_in_ :
-        As in :class:`RobustSparseUnmixing`.
-
-    References
-    ----------
-    Y. Qian, S. Jia, J. Zhou, A. Robles-Kelly, "Hyperspectral unmixing via L1/2 sparsity-constrained nonnegative matrix
-    factorization", IEEE Trans. Geosci. Remote Sens. 49 (2011). The solvers and the scaling are those of
-    :class:`RobustSparseUnmixing`.
-
-    Examples
-    --------
-    >>> from sparsesci.datasets import make_unmixing_scene
-    >>> from sparsesci.unmixing import SparseNMFUnmixing
-    >>> scene = make_unmixing_scene((32, 32), n_endmembers=3, random_state=0)
-    >>> SparseNMFUnmixing(3, p=1.0).fit_transform(scene.cube).shape
-    (32, 32, 3)
-    """
-
-    loss, guidance, h_max = "l2", None, 0.75
-
-    def __init__(
-        self,
-        n_endmembers=None,
-        *,
-        p=0.5,
-        alpha="auto",
-        scale="max",
-        sum_to_one=False,
-        solver="bcd",
-        init="sivm",
-        robust_init=False,
-        outlier_bands="keep",
-        n_init=1,
-        max_iter=None,
-        tol=1e-5,
-        random_state=None,
-        n_jobs=None,
-        device="cpu",
-        verbose=0,
-    ):
-        self.n_endmembers = n_endmembers
-        self.p = p
-        self.alpha = alpha
-        self.scale = scale
-        self.sum_to_one = sum_to_one
-        self.solver = solver
-        self.init = init
-        self.robust_init = robust_init
-        self.outlier_bands = outlier_bands
-        self.n_init = n_init
-        self.max_iter = max_iter
-        self.tol = tol
-        self.random_state = random_state
-        self.n_jobs = n_jobs
-        self.device = device
-        self.verbose = verbose
-
-
 def _is_word(value, word):
     return isinstance(value, str) and value == word
 
 
 def _check_weights(sample_weight, X):
     """Return the weights as float64 (n_pixels,)."""
-    if sample_weight is not None and np.ndim(sample_weight) == 2:
-        sample_weight = np.asarray(sample_weight).reshape(-1)
+    if isinstance(sample_weight, np.ndarray) and sample_weight.ndim == 2:
+        sample_weight = sample_weight.reshape(-1)
     with naming("sample_weight"):
         return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
 

@@ -6,13 +6,12 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sparsesci._core.arrays import check_rows
 from sparsesci._core.device import is_cuda_array
 from sparsesci._core.validation import check_integer
 from sparsesci.unmixing._extraction import check_count, rank_limit
 from sparsesci.unmixing._moments import Moments
 from sparsesci.unmixing._noise import hfc_of
-from sparsesci.unmixing._pixels import _check_finite, as_matrix, check_mask
+from sparsesci.unmixing._pixels import _check_finite, as_matrix, check_mask, check_matrix
 
 _DTYPES = [np.float64, np.float32]
 
@@ -23,7 +22,7 @@ class SceneEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def _check_scene(self, X, mask, *, reset):
         """Return (X, image shape or None, mask or None) with X (n_pixels, n_bands)."""
         if is_cuda_array(X):
-            check_rows(X, name="X")
+            check_matrix(X, "X")
         X, image = as_matrix(X)
         # Integers on disk are converted block by block.
         if isinstance(X, np.memmap) and X.ndim == 2 and X.dtype.kind in "iu" and X.size:
@@ -74,7 +73,7 @@ class SceneEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """
         check_is_fitted(self)
         A, image = as_matrix(X)
-        A = check_rows(A, name="X")
+        A = check_matrix(A, "X")
         if A.shape[1] != len(self.endmembers_):
             raise ValueError(
                 f"X has {A.shape[1]} abundances per pixel, but {type(self).__name__} has {len(self.endmembers_)} "
