@@ -227,7 +227,7 @@ MIX = {"inverse_transform": lambda entry: {"X": integers(5, 3) ** 2}}
 
 
 def large_scene():
-    return {"X": np.tile(scene(5_000), (8, 10)).reshape(-1, 20 * 4)}
+    return {"X": np.tile(scene(1_500), (8, 10))}
 
 
 def blind(make, **options):
@@ -242,7 +242,7 @@ def blind(make, **options):
 
 
 ROBUST = blind(
-    lambda: unmixing.RobustSparseUnmixing(3, init="vca", max_iter=10, random_state=0),
+    lambda: unmixing.RobustSparseUnmixing(3, init="vca", max_iter=4, random_state=0),
     parameters={**BLIND, "loss": Option(), "guidance": GUIDANCE, "h_max": Real(outside=(-0.1, 1.0, 2.0))},
     grid={"alpha": [0.0, 1e-4], "loss": ["l21", "l2"]},
     for_sklearn=lambda: [
@@ -258,7 +258,7 @@ ENTRIES = {
     ),
     "unmixing.GuidanceMapDisplay": display(),
     "unmixing.LinearUnmixer": EstimatorEntry(
-        make=lambda: unmixing.LinearUnmixer(3, extractor="vca", random_state=0),
+        make=lambda: unmixing.LinearUnmixer(3, extractor="vca", abundance="ucls", random_state=0),
         parameters={
             "n_endmembers": Integer(none=True, too_large=10),
             "extractor": Option(),
@@ -281,7 +281,7 @@ ENTRIES = {
     "unmixing.RRLbS": replace(ROBUST),
     "unmixing.RobustSparseUnmixing": ROBUST,
     "unmixing.SparseNMFUnmixing": blind(
-        lambda: unmixing.SparseNMFUnmixing(3, init="random", max_iter=10, random_state=0),
+        lambda: unmixing.SparseNMFUnmixing(3, init="random", max_iter=4, random_state=0),
         parameters={**BLIND, "p": Real(outside=(0.0, -1.0, 1.5))},
         grid={"p": [0.5, 1.0]},
         for_sklearn=lambda: [unmixing.SparseNMFUnmixing(2)],
@@ -370,7 +370,7 @@ ENTRIES = {
     ),
     "unmixing.sunsal": replace(
         library_function(sum_to_one=Flag(), n_jobs=Jobs()),
-        large_arguments=lambda: {"X": scene(150_000), "library": SPECTRA.copy(), "alpha": 3.0, "tol": 1e-2},
+        large_arguments=lambda: {"X": scene(120_000), "library": SPECTRA.copy(), "alpha": 3.0, "tol": 1e-2},
     ),
     "unmixing.ucls": abundance_function(),
     "unmixing.unmixing_report": FunctionEntry(
