@@ -6,11 +6,19 @@ import numpy as np
 from scipy.linalg import LinAlgWarning
 from sklearn.exceptions import ConvergenceWarning
 
-from sparsesci._core.device import twin
 from sparsesci._core.threads import effective_n_jobs, single_threaded_blas
 from sparsesci._core.validation import check_flag, check_real
 from sparsesci.unmixing import _abundance_kernels
-from sparsesci.unmixing._pixels import check_endmembers, check_scene, check_vector, kept_rows, result_dtype, spread
+from sparsesci.unmixing._pixels import (
+    check_endmembers,
+    check_scene,
+    check_vector,
+    cpu_kernels,
+    ensure_finite,
+    kept_rows,
+    result_dtype,
+    spread,
+)
 
 _DEPENDENT = 1e-14
 
@@ -39,7 +47,7 @@ def fcls(X, endmembers, *, band_weights=None, mask=None, allow_nan=False, tol=1e
     n_jobs : int or None, default=None
         Number of threads (joblib's meaning). The result does not depend on it.
     device : {"cpu", "cuda", "auto"}, default="cpu"
-        Where the pixels are solved.
+        There are no GPU kernels yet: "auto" is "cpu", and "cuda" raises a RuntimeError.
 
     Returns
     -------
@@ -110,7 +118,7 @@ def nnls_abundances(
     n_jobs : int or None, default=None
         Number of threads (joblib's meaning). The result does not depend on it.
     device : {"cpu", "cuda", "auto"}, default="cpu"
-        Where the pixels are solved.
+        There are no GPU kernels yet: "auto" is "cpu", and "cuda" raises a RuntimeError.
 
     Returns
     -------
@@ -158,8 +166,8 @@ def _active_set(X, endmembers, simplex, band_weights, mask, allow_nan, tol, n_jo
     check_flag("allow_nan", allow_nan)
     tol = check_real("tol", tol, minimum=0)
     effective_n_jobs(n_jobs)
-    kernels = twin(_abundance_kernels, device)
-    X, image, mask = check_scene(X, mask=mask, allow_nan=allow_nan)
+    kernels = cpu_kernels(_abundance_kernels, device)
+    X, image, mask = check_scene(X, mask=mask, allow_nan=allow_nan, check_finite=False)
     endmembers = check_endmembers(endmembers, X.shape[1])
     weighted = endmembers * _check_band_weights(band_weights, X.shape[1])
     with single_threaded_blas():
@@ -169,6 +177,8 @@ def _active_set(X, endmembers, simplex, band_weights, mask, allow_nan, tol, n_jo
     rows = kept_rows(X, mask)
     A = np.empty((len(rows), len(endmembers)))
     unfinished = kernels.active_set_abundances(rows, weighted / scale, G / scale, simplex, tol, A, n_jobs)
+    if not np.isfinite(A.sum()):
+        ensure_finite(X, "X", mask)
     if unfinished:
         warnings.warn(
             f"{unfinished} of {len(rows)} pixels ran out of steps; their abundances are feasible but may not be "

@@ -82,6 +82,7 @@ class Solution:
     history: list = field(default_factory=list)
     n_iter: int = 0
     converged: bool = False
+    sums: Sums | None = None
 
 
 def squared_residuals(problem, E, sums):
@@ -199,7 +200,7 @@ def _iterate(problem, E, A, sums, h):
                 solution.converged = True
                 break
             previous = value
-    solution.endmembers, solution.weights = E, d
+    solution.endmembers, solution.weights, solution.sums = E, d, sums
     return solution
 
 

@@ -11,12 +11,12 @@ import numpy as np
 from numba import njit
 
 from sparsesci._core.threads import single_threaded_blas
-from sparsesci.unmixing._abundance_kernels import active_set_range
+from sparsesci.unmixing._abundance_kernels import QuadraticBlock, product_with
 
 NO_MAP, GINI, HOYER = 0, 1, 2
 SMALLEST = 1e-12
-_SMALLEST_IN_POWER = 1e-8
-_FLOOR_OF_SLOPE = 1e-3
+SMALLEST_IN_POWER = 1e-8
+FLOOR_OF_SLOPE = 1e-3
 
 
 class PassOptions(NamedTuple):
@@ -50,21 +50,22 @@ class PassOptions(NamedTuple):
     offset: float = 0.0
 
 
-@njit(nogil=True, cache=True)
-def sparsity(a, guidance, scratch):
-    """Return the Gini or Hoyer index of the non-negative vector ``a``; 0 for a vector of zeros or of one entry."""
-    K = a.size
+# Without reference counts, which would cost more than the arithmetic: no array is made here.
+@njit(cache=True, error_model="numpy", _nrt=False)
+def sparsity(A, n, guidance, scratch):
+    """Return the Gini or Hoyer index of the non-negative row A[n]; 0 for a row of zeros or of one entry."""
+    K = A.shape[1]
     total, squares = 0.0, 0.0
     for k in range(K):
-        total += a[k]
-        squares += a[k] * a[k]
+        total += A[n, k]
+        squares += A[n, k] * A[n, k]
     if total <= 0.0 or K < 2:
         return 0.0
     if guidance == HOYER:
         root = math.sqrt(float(K))
         return (root - total / math.sqrt(squares)) / (root - 1.0)
     for k in range(K):
-        value = a[k]
+        value = A[n, k]
         i = k
         while i > 0 and scratch[i - 1] > value:
             scratch[i] = scratch[i - 1]
@@ -76,7 +77,7 @@ def sparsity(a, guidance, scratch):
     return 1.0 - 2.0 * s / (total * K)
 
 
-@njit(nogil=True, cache=True)
+@njit(cache=True, error_model="numpy", _nrt=False)
 def power(a, p):
     """Return a**p for a > 0, by the quickest way."""
     if p == 1.0:
@@ -86,7 +87,7 @@ def power(a, p):
     return math.exp(p * math.log(a))
 
 
-@njit(nogil=True, cache=True)
+@njit(cache=True, error_model="numpy", _nrt=False)
 def slope(a, p, floor):
     """Return the derivative of t**p at max(a, floor)."""
     if p == 1.0:
@@ -94,76 +95,75 @@ def slope(a, p, floor):
     return p * power(max(a, floor), p - 1.0)
 
 
-@njit(nogil=True, cache=True)
-def new_guidance(a, h, guidance, h_max, h_damping, scratch):
-    """Return the next value of the guidance map at a pixel with abundances ``a``."""
+@njit(cache=True, error_model="numpy", _nrt=False)
+def new_guidance(A, n, h, guidance, h_max, h_damping, scratch):
+    """Return the next value of the guidance map at a pixel with abundances A[n]."""
     if guidance == NO_MAP:
         return h
-    s = min(max(sparsity(a, guidance, scratch), 0.0), h_max)
+    s = min(max(sparsity(A, n, guidance, scratch), 0.0), h_max)
     return (1.0 - h_damping) * h + h_damping * s
 
 
-@njit(nogil=True, cache=True)
-def guidance_range(A, guidance, h_max, h, start, stop):
-    """Write the guidance map of pixels start ... stop - 1 to h."""
-    scratch = np.empty(A.shape[1])
-    for n in range(start, stop):
-        h[n] = new_guidance(A[n], 0.0, guidance, h_max, 1.0, scratch)
-
-
-@njit(nogil=True, cache=True)
-def pixel_terms(a, h, penalty, closure):
-    """Return sum(a**(1 - h)), where it counts, and (1 - sum(a))**2."""
-    powers, total = 0.0, 0.0
-    for k in range(a.size):
-        total += a[k]
-        if penalty > 0.0 and a[k] > 0.0:
-            powers += power(a[k], 1.0 - h)
-    return powers, (1.0 - total) ** 2 if closure > 0.0 else 0.0
-
-
-@njit(nogil=True, cache=True)
-def multiply_range(B, AG, weights, penalty, closure, guidance, h_max, h_damping, A, h, terms, start, stop):
-    """Update pixels start ... stop - 1 multiplicatively, in place; B = X W', AG = A G."""
+@njit(cache=True, error_model="numpy", _nrt=False)
+def multiply_pixel(B, AG, n, penalty, closure, A, h):
+    """Update row A[n] multiplicatively; B = X W', AG = A G."""
     K = A.shape[1]
-    scratch = np.empty(K)
-    for n in range(start, stop):
-        total = 0.0
-        for k in range(K):
-            total += A[n, k]
-        pull = closure * total
-        for k in range(K):
-            below = AG[n, k] + pull
-            if penalty > 0.0:
-                below += penalty * slope(A[n, k], 1.0 - h[n], _SMALLEST_IN_POWER)
-            A[n, k] = max(A[n, k] * (B[n, k] + closure) / max(below, 1e-300), SMALLEST)
-        powers, gap = pixel_terms(A[n], h[n], penalty, closure)
-        terms[0] += weights[n] * powers
-        terms[1] += weights[n] * gap
+    total = 0.0
+    for k in range(K):
+        total += A[n, k]
+    pull = closure * total
+    for k in range(K):
+        below = AG[n, k] + pull
         if penalty > 0.0:
-            h[n] = new_guidance(A[n], h[n], guidance, h_max, h_damping, scratch)
+            below += penalty * slope(A[n, k], 1.0 - h[n], SMALLEST_IN_POWER)
+        A[n, k] = max(A[n, k] * (B[n, k] + closure) / max(below, 1e-300), SMALLEST)
 
 
-@njit(nogil=True, cache=True)
+@njit(cache=True, error_model="numpy", _nrt=False)
+def finish_pixel(n, weight, penalty, closure, guidance, h_max, h_damping, offset, A, h, terms, slot, scratch):
+    """What follows the new abundances A[n]: the terms of the objective, the map, the offset."""
+    powers, total = 0.0, 0.0
+    for k in range(A.shape[1]):
+        total += A[n, k]
+        if penalty > 0.0 and A[n, k] > 0.0:
+            powers += power(A[n, k], 1.0 - h[n])
+    terms[slot, 0] += weight * powers
+    if closure > 0.0:
+        terms[slot, 1] += weight * (1.0 - total) * (1.0 - total)
+    if penalty > 0.0:
+        h[n] = new_guidance(A, n, h[n], guidance, h_max, h_damping, scratch)
+    for k in range(A.shape[1]):
+        A[n, k] += offset
+
+
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+def guidance_range(A, guidance, h_max, h, scratch, start, stop):
+    """Write the guidance map of pixels start ... stop - 1 to h."""
+    for n in range(start, stop):
+        h[n] = new_guidance(A, n, 0.0, guidance, h_max, 1.0, scratch)
+
+
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+def multiply_range(B, AG, weights, penalty, closure, guidance, h_max, h_damping, A, h, terms, scratch, start, stop):
+    """Update pixels start ... stop - 1 multiplicatively, in place, and sum the terms of the objective."""
+    for n in range(start, stop):
+        multiply_pixel(B, AG, n, penalty, closure, A, h)
+        finish_pixel(n, weights[n], penalty, closure, guidance, h_max, h_damping, 0.0, A, h, terms, 0, scratch)
+
+
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
 def slopes_range(A, h, scale, penalty, B, start, stop):
     """B -= scale * penalty * slope of the penalty at A, for pixels start ... stop - 1."""
     for n in range(start, stop):
         for k in range(A.shape[1]):
-            B[n, k] -= scale * penalty * slope(A[n, k], 1.0 - h[n], _FLOOR_OF_SLOPE)
+            B[n, k] -= scale * penalty * slope(A[n, k], 1.0 - h[n], FLOOR_OF_SLOPE)
 
 
-@njit(nogil=True, cache=True)
-def after_solution_range(weights, penalty, closure, guidance, h_max, h_damping, offset, A, h, terms, start, stop):
-    """What follows the exact solution: the objective's terms, the map, the offset."""
-    scratch = np.empty(A.shape[1])
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+def finish_range(weights, penalty, closure, guidance, h_max, h_damping, offset, A, h, terms, scratch, start, stop):
+    """What follows the exact solution, for pixels start ... stop - 1."""
     for n in range(start, stop):
-        powers, gap = pixel_terms(A[n], h[n], penalty, closure)
-        terms[0] += weights[n] * powers
-        terms[1] += weights[n] * gap
-        if penalty > 0.0:
-            h[n] = new_guidance(A[n], h[n], guidance, h_max, h_damping, scratch)
-        for k in range(A.shape[1]):
-            A[n, k] += offset
+        finish_pixel(n, weights[n], penalty, closure, guidance, h_max, h_damping, offset, A, h, terms, 0, scratch)
 
 
 def _summed(a, weights, block):
@@ -196,15 +196,14 @@ def multiplicative_pass(X, weights, W, G, column_scale, options, A, h, n_jobs):
         Weighted sums over the pixels with the new abundances: A'X, A'A, and the two terms of the objective,
         sum(a**(1 - h)) (with the old map) and (1 - sum(a))**2, as far as the options give them a weight.
     """
-    W = np.ascontiguousarray(W.T)
-    o = options
+    o, product = options, product_with(W)
 
     def task(start, stop, block):
         a = A[start:stop]
         a *= column_scale
-        terms = np.zeros(2)
+        terms = np.zeros((1, 2))
         multiply_range(
-            block @ W,
+            product(block),
             a @ G,
             weights[start:stop],
             o.penalty,
@@ -215,10 +214,11 @@ def multiplicative_pass(X, weights, W, G, column_scale, options, A, h, n_jobs):
             a,
             h[start:stop],
             terms,
+            np.empty(a.shape[1]),
             0,
             stop - start,
         )
-        return *_summed(a, weights[start:stop], block), terms
+        return *_summed(a, weights[start:stop], block), terms[0]
 
     with single_threaded_blas():
         return X.sum_blocks(task, n_jobs)
@@ -232,21 +232,21 @@ def exact_pass(X, weights, W, G, column_scale, options, A, h, n_jobs):
     """
     o = options
     scale = 1.0 / (np.abs(G).max() or 1.0)
-    W = np.ascontiguousarray(W.T) * scale
+    product = product_with(W * scale)
     # The soft sum to one adds a multiple of the square of ones; on the simplex it is constant.
     closure = 0.0 if o.simplex else o.closure
     G = (G + closure) * scale
 
     def task(start, stop, block):
         a = A[start:stop]
-        B = block @ W
+        B = product(block)
         B += closure * scale
         if o.penalty > 0.0:
             a *= column_scale
             slopes_range(a, h[start:stop], scale, o.penalty, B, 0, stop - start)
-        active_set_range(G, B, o.simplex, o.tol, a, 0, stop - start)
-        terms = np.zeros(2)
-        after_solution_range(
+        quadratic.solve(B, a)
+        terms = np.zeros((1, 2))
+        finish_range(
             weights[start:stop],
             o.penalty,
             o.closure,
@@ -257,10 +257,12 @@ def exact_pass(X, weights, W, G, column_scale, options, A, h, n_jobs):
             a,
             h[start:stop],
             terms,
+            np.empty(a.shape[1]),
             0,
             stop - start,
         )
-        return *_summed(a, weights[start:stop], block), terms
+        return *_summed(a, weights[start:stop], block), terms[0]
 
     with single_threaded_blas():
+        quadratic = QuadraticBlock(G, o.simplex, o.tol)
         return X.sum_blocks(task, n_jobs)

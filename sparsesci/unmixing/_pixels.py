@@ -6,11 +6,25 @@ import scipy.sparse
 from sparsesci._core.arrays import check_rows
 from sparsesci._core.device import is_cuda_array
 from sparsesci._core.threads import run_ranges
-from sparsesci._core.validation import naming
+from sparsesci._core.validation import check_option, naming
 
 _BLOCK_BYTES = 1 << 20
 _FEWEST_ROWS = 64
 _MOST_RANGES = 64
+
+
+def cpu_kernels(kernels, device):
+    """Return ``kernels``, the only ones there are: there is no GPU twin of this subpackage yet.
+
+    Raises
+    ------
+    RuntimeError
+        For ``device="cuda"``.
+    """
+    check_option("device", device, ("cpu", "cuda", "auto"))
+    if device == "cuda":
+        raise RuntimeError("device='cuda' is not offered by sparsesci.unmixing yet: use device='cpu' or device='auto'")
+    return kernels
 
 
 class PixelRows:
@@ -122,7 +136,7 @@ def check_mask(mask, n_pixels, name="mask"):
     return mask if mask.any() else None
 
 
-def check_scene(X, *, name="X", mask=None, allow_nan=False):
+def check_scene(X, *, name="X", mask=None, allow_nan=False, check_finite=True):
     """Return (X, image shape or None, mask or None) with X a real (n_pixels, n_bands) array that can be read in blocks.
 
     float32 and float64 and memory maps of any real type stay as they are, anything else becomes float64.
@@ -131,17 +145,21 @@ def check_scene(X, *, name="X", mask=None, allow_nan=False):
     ------
     ValueError, TypeError
         If X is no scene, or holds NaN or infinity in pixels that are not masked; with ``allow_nan`` those are masked.
+        Without ``check_finite`` the caller looks for them: in what is computed they cannot get lost.
     """
     X, image = as_matrix(X, name)
     if not (isinstance(X, np.memmap) and X.ndim == 2 and X.dtype.kind in "iu" and X.size):
         X = check_rows(X, name=name, check_finite=False)
     mask = check_mask(mask, X.shape[0])
-    if X.dtype.kind == "f":
-        mask = _check_finite(X, name, mask, allow_nan)
+    if check_finite or mask is not None or allow_nan:
+        mask = ensure_finite(X, name, mask, allow_nan)
     return X, image, mask
 
 
-def _check_finite(X, name, mask, allow_nan):
+def ensure_finite(X, name, mask, allow_nan=False):
+    """Return the mask, with pixels that are not finite in it if they are allowed; ValueError if they are not."""
+    if X.dtype.kind != "f":
+        return mask
     rows = PixelRows(X)
     bad = np.zeros(X.shape[0], dtype=np.bool_)
     for start, stop, block in rows.blocks():

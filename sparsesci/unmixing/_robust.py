@@ -7,17 +7,23 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from sparsesci._core.device import resolve_device, twin
 from sparsesci._core.rng import key_from_random_state
-from sparsesci._core.threads import effective_n_jobs, single_threaded_blas
+from sparsesci._core.threads import effective_n_jobs
 from sparsesci._core.validation import check_flag, check_integer, check_option, check_real, naming
 from sparsesci.unmixing import _blind_kernels
 from sparsesci.unmixing._blind import Problem, Settings, Solution, abundances_of, squared_residuals, unmix
 from sparsesci.unmixing._blind_kernels import GINI, HOYER, NO_MAP
 from sparsesci.unmixing._extraction import search
-from sparsesci.unmixing._moments import moments
+from sparsesci.unmixing._moments import moments, scan
 from sparsesci.unmixing._noise import noise_of, outliers_of
-from sparsesci.unmixing._pixels import PixelRows, check_endmembers, check_vector, result_dtype
+from sparsesci.unmixing._pixels import (
+    PixelRows,
+    check_endmembers,
+    check_vector,
+    cpu_kernels,
+    ensure_finite,
+    result_dtype,
+)
 from sparsesci.unmixing._scene_estimator import SceneEstimator, choose_count, proportions
 
 _INITS = ("sivm", "vca", "nfindr", "spa", "random")
@@ -79,7 +85,7 @@ class RobustSparseUnmixing(SceneEstimator):
     n_jobs : int or None, default=None
         Number of threads (joblib's meaning). The result does not depend on it.
     device : {"cpu", "cuda", "auto"}, default="cpu"
-        Where the passes over the pixels run.
+        There are no GPU kernels yet: "auto" is "cpu", and "cuda" raises a RuntimeError.
     verbose : int, default=0
         1 shows a progress bar.
 
@@ -101,7 +107,7 @@ class RobustSparseUnmixing(SceneEstimator):
     outlier_bands_ : ndarray of bool of shape (n_bands,)
         The bands found, or said, to be broken.
     band_noise_ : ndarray of shape (n_bands,)
-        See :func:`band_noise`.
+        See :func:`band_noise`; where broken bands were looked for.
     objective_history_ : ndarray of shape (n_iter_,)
         With X in units of its largest value. It need not fall from one step to the next where the guidance map
         changes, or ``scale`` moves the abundances under a penalty.
@@ -233,17 +239,26 @@ class RobustSparseUnmixing(SceneEstimator):
         """
         draft = copy.copy(self)
         settings, key = draft._check_parameters()
-        X, image, mask = draft._check_scene(X, mask, reset=True)
+        X, image, mask = draft._check_scene(X, mask, reset=True, check_finite=mask is not None)
         weights = _check_weights(sample_weight, X)
         taken = np.ones(len(X), dtype=np.bool_) if mask is None else ~mask
         learning = taken & (weights > 0)
         if not learning.any():
             raise ValueError("sample_weight leaves no pixel. Sample weights must contain at least one non-zero number.")
-        _check_sign(PixelRows(X, None if mask is None else np.flatnonzero(taken)), type(self).__name__)
+        seen = scan(PixelRows(X, None if mask is None else np.flatnonzero(taken)), weights[taken], settings.n_jobs)
+        if not np.isfinite(seen.squares).all():
+            ensure_finite(X, "X", mask)
+        if seen.smallest < 0:
+            raise ValueError(
+                f"Negative values in data passed to {type(self).__name__} (X): clip them, or use ucls or fcls, which "
+                "take negative values"
+            )
         h = draft._starting_map(len(X))[learning]
         rows = PixelRows(X, None if learning.all() else np.flatnonzero(learning))
-        solution, problem = draft._learn(rows, weights[learning], h, settings, key)
-        draft._finish(X, image, taken, learning, solution, problem)
+        if not (weights[taken] > 0).all():
+            seen = seen._replace(largest=scan(rows, weights[learning], settings.n_jobs).largest)
+        solution, problem = draft._learn(rows, weights[learning], seen, h, settings, key)
+        draft._finish(X, image, taken, learning, seen.zero, solution, problem)
         if not solution.converged and settings.tol > 0:
             warnings.warn(
                 f"the iteration ended at max_iter={settings.max_iter} before the objective changed by less than "
@@ -312,32 +327,38 @@ class RobustSparseUnmixing(SceneEstimator):
         """
         check_is_fitted(self)
         X, _, _ = self._check_scene(X, None, reset=False)
-        problem = self._problem_of(PixelRows(X))
+        rows = PixelRows(X)
+        problem = self._problem_of(rows, scan(rows, np.ones(len(rows)), self.n_jobs).squares)
         _, _, sums = abundances_of(problem, self._learned)
         rho2 = squared_residuals(problem, self._learned.endmembers, sums)
         return -float(np.sqrt(rho2[problem.used]).sum()) * problem.x_scale
 
     # What fit is made of
 
-    def _learn(self, rows, weights, h, settings, key):
-        m = moments(rows, weights, settings.n_jobs)
-        self.band_noise_ = noise_of(m.correlation)
-        broken = self._broken_bands(m.correlation)
+    def _learn(self, rows, weights, seen, h, settings, key):
+        looks_at_bands = self.robust_init or _is_word(self.outlier_bands, "exclude")
+        needed = looks_at_bands or isinstance(self.init, str) or self.n_endmembers is None
+        m = moments(rows, weights, settings.n_jobs) if needed else None
+        broken = self._broken_bands(rows.n_bands, m)
+        if looks_at_bands:
+            self.band_noise_ = noise_of(m.correlation)
+        elif hasattr(self, "band_noise_"):
+            del self.band_noise_
         excluded = broken if not _is_word(self.outlier_bands, "keep") else np.zeros_like(broken)
         good = ~broken
         spectra = self._given_spectra(rows.n_bands)
         K = choose_count(self.n_endmembers if spectra is None else len(spectra), rows, m, good)
-        x_scale = float(_largest(rows)[good].max())
+        x_scale = float(seen.largest[good].max())
         if x_scale <= 0:
             raise ValueError("X must not be constant; got zeros only in the bands that are used")
         problem = Problem(
             rows=rows,
             weights=weights,
             x_scale=x_scale,
-            x2=np.diag(m.correlation) * (m.total / x_scale**2),
+            x2=seen.squares / x_scale**2,
             used=~excluded,
             good=good,
-            kernels=twin(_blind_kernels, self.device),
+            kernels=cpu_kernels(_blind_kernels, self.device),
             settings=settings,
         )
         repeats = self.n_init if spectra is None and self.init in ("vca", "random") else 1
@@ -361,8 +382,7 @@ class RobustSparseUnmixing(SceneEstimator):
             chosen = search(rows, K, self.init, good=bands, weights=weights, key=rng.integers(2**63))
         return np.vstack([rows.block(i, i + 1) for i in chosen])
 
-    def _broken_bands(self, correlation):
-        L = len(correlation)
+    def _broken_bands(self, L, m):
         if not isinstance(self.outlier_bands, str):
             with naming("outlier_bands"):
                 broken = np.asarray(self.outlier_bands)
@@ -376,7 +396,7 @@ class RobustSparseUnmixing(SceneEstimator):
             return broken
         if self.outlier_bands == "keep" and not self.robust_init:
             return np.zeros(L, dtype=np.bool_)
-        broken = outliers_of(correlation)
+        broken = outliers_of(m.correlation)
         return np.zeros(L, dtype=np.bool_) if broken.all() else broken
 
     def _given_spectra(self, n_bands):
@@ -405,7 +425,7 @@ class RobustSparseUnmixing(SceneEstimator):
     def _has_given_map(self):
         return self.guidance is not None and not isinstance(self.guidance, str)
 
-    def _finish(self, X, image, taken, learning, solution, problem):
+    def _finish(self, X, image, taken, learning, zero, solution, problem):
         """Set the learned attributes."""
         settings, dtype = problem.settings, result_dtype(X)
         self._learned_settings = settings
@@ -425,17 +445,14 @@ class RobustSparseUnmixing(SceneEstimator):
             solution.closure,
         )
         if refit:
-            A, _, _ = abundances_of(self._problem_of(problem.rows), self._learned)
+            A, _, solution.sums = abundances_of(problem, self._learned)
         all_A = np.full((len(X), A.shape[1]), np.nan)
         all_h = np.full(len(X), np.nan)
         all_A[learning], all_h[learning] = A, h
         if others.size:
             all_A[others] = abundances_of(self._problem_of(PixelRows(X, others)), self._learned)[0]
             all_h[others] = self._learned.guidance
-        zero = np.zeros(len(X), dtype=np.bool_)
-        at = np.flatnonzero(taken)
-        zero[at] = _zero_pixels(PixelRows(X, at))
-        all_A[taken], brightness = proportions(all_A[taken], zero[taken])
+        all_A[taken], brightness = proportions(all_A[taken], zero)
         if settings.guidance != NO_MAP:
             all_h[taken] = _index(all_A[taken], settings)
         self.brightness_ = np.full(len(X), np.nan, dtype=dtype)
@@ -443,38 +460,30 @@ class RobustSparseUnmixing(SceneEstimator):
         self.guidance_map_ = all_h.astype(dtype) if image is None else all_h.astype(dtype).reshape(image)
         self.endmembers_ = (solution.endmembers * problem.x_scale).astype(dtype)
         self._keep_abundances(all_A.astype(dtype), image)
-        self._report(problem, solution, all_A[learning] * self.brightness_[learning, None])
+        self._report(problem, solution)
 
-    def _report(self, problem, solution, A):
-        """Set the attributes about the fit itself; ``A`` are the abundances of the pixels that taught, unnormalised."""
+    def _report(self, problem, solution):
+        """Set the attributes about the fit itself."""
         d, used = solution.weights, problem.used
         self.channel_weights_ = d / (np.median(d[used]) or 1.0)
         self.outlier_bands_ = ~problem.good
         self.objective_history_ = np.array(solution.history)
         self.n_iter_ = solution.n_iter
-        E = solution.endmembers * problem.x_scale
-        A = np.nan_to_num(A)
+        rho2 = squared_residuals(problem, solution.endmembers, solution.sums)
+        self.reconstruction_err_ = float(np.sqrt(rho2[used].sum())) * problem.x_scale
 
-        def task(start, stop, block):
-            residual = (block - A[start:stop] @ E)[:, used]
-            return (np.einsum("ij,ij,i->", residual, residual, problem.weights[start:stop]),)
-
-        with single_threaded_blas():
-            self.reconstruction_err_ = float(np.sqrt(problem.rows.sum_blocks(task, problem.settings.n_jobs)[0]))
-
-    def _problem_of(self, rows):
-        """Return the problem of finding the abundances of other pixels."""
+    def _problem_of(self, rows, squares=None):
+        """Return the problem of finding the abundances of other pixels; ``squares`` (L,) for its residuals."""
         used, good = self._bands
         weights = np.ones(len(rows))
-        x2 = rows.sum_blocks(lambda start, stop, block: (np.einsum("ij,ij->j", block, block),), self.n_jobs)[0]
         return Problem(
             rows=rows,
             weights=weights,
             x_scale=self._x_scale,
-            x2=x2 / self._x_scale**2,
+            x2=np.zeros(len(used)) if squares is None else squares / self._x_scale**2,
             used=used,
             good=good,
-            kernels=twin(_blind_kernels, self.device),
+            kernels=cpu_kernels(_blind_kernels, self.device),
             settings=self._learned_settings,
         )
 
@@ -505,7 +514,7 @@ class RobustSparseUnmixing(SceneEstimator):
         check_integer("n_init", self.n_init, minimum=1)
         check_integer("verbose", self.verbose, minimum=0)
         effective_n_jobs(self.n_jobs)
-        resolve_device(self.device)
+        cpu_kernels(_blind_kernels, self.device)
         settings = Settings(
             loss=self.loss,
             alpha=self._strength(),
@@ -549,25 +558,6 @@ def _check_weights(sample_weight, X):
         return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
 
 
-def _check_sign(rows, whom):
-    def task(start, stop, block):
-        return (np.minimum(block.min(), 0.0),)
-
-    negative = rows.sum_blocks(task)[0]
-    if negative < 0:
-        raise ValueError(
-            f"Negative values in data passed to {whom} (X): clip them, or use ucls or fcls, which take negative values"
-        )
-
-
-def _largest(rows):
-    """Return the largest value of every band."""
-    largest = np.zeros(rows.n_bands)
-    for _, _, block in rows.blocks():
-        np.maximum(largest, block.max(axis=0), out=largest)
-    return largest
-
-
 def _zero_pixels(rows):
     """Return which pixels are zero in all bands."""
     zero = np.empty(len(rows), dtype=np.bool_)
@@ -578,6 +568,6 @@ def _zero_pixels(rows):
 
 def _index(A, settings):
     """Return the guidance map that belongs to proportions A."""
-    h = np.empty(len(A))
-    _blind_kernels.guidance_range(np.nan_to_num(A), settings.guidance, settings.h_max, h, 0, len(A))
+    A, h = np.nan_to_num(A), np.empty(len(A))
+    _blind_kernels.guidance_range(A, settings.guidance, settings.h_max, h, np.empty(A.shape[1]), 0, len(A))
     return h

@@ -11,7 +11,7 @@ from sparsesci._core.validation import check_integer
 from sparsesci.unmixing._extraction import check_count, rank_limit
 from sparsesci.unmixing._moments import Moments
 from sparsesci.unmixing._noise import hfc_of
-from sparsesci.unmixing._pixels import _check_finite, as_matrix, check_mask, check_matrix
+from sparsesci.unmixing._pixels import as_matrix, check_mask, check_matrix, ensure_finite
 
 _DTYPES = [np.float64, np.float32]
 
@@ -19,7 +19,7 @@ _DTYPES = [np.float64, np.float32]
 class SceneEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Base class: checks scenes and puts results into shape."""
 
-    def _check_scene(self, X, mask, *, reset):
+    def _check_scene(self, X, mask, *, reset, check_finite=True):
         """Return (X, image shape or None, mask or None) with X (n_pixels, n_bands)."""
         if is_cuda_array(X):
             check_matrix(X, "X")
@@ -30,8 +30,8 @@ class SceneEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         else:
             X = validate_data(self, X, reset=reset, dtype=_DTYPES, ensure_all_finite=False)
         mask = check_mask(mask, X.shape[0])
-        if X.dtype.kind == "f":
-            mask = _check_finite(X, "X", mask, allow_nan=False)
+        if check_finite:
+            mask = ensure_finite(X, "X", mask)
         return X, image, mask
 
     @property

@@ -41,7 +41,7 @@ class SparseNMFUnmixing(RobustSparseUnmixing):
     n_jobs : int or None, default=None
         Number of threads (joblib's meaning). The result does not depend on it.
     device : {"cpu", "cuda", "auto"}, default="cpu"
-        Where the passes over the pixels run.
+        There are no GPU kernels yet: "auto" is "cpu", and "cuda" raises a RuntimeError.
     verbose : int, default=0
         1 shows a progress bar.
 
