@@ -104,19 +104,19 @@ def test_order_of_bands_and_pixels():
 
 
 def test_one_broken_channel_moves_only_squares():
-    made = scene(shape=(32, 32))
-    X = made.cube.reshape(-1, 60)
-    start = X[sivm(X, 3)]
+    made = make_unmixing_scene((48, 48), random_state=0)
+    X = made.cube.reshape(-1, 160)
+    start = X[sivm(X, 4)]
     broken = X.copy()
     noise = np.random.default_rng(1).standard_normal(len(X))
-    broken[:, 30] = np.abs(3 * np.sqrt((X**2).mean()) * noise)
+    broken[:, 30] = np.maximum(3 * np.sqrt((X**2).mean()) * noise, 0)
     moved = {}
     for loss in ("l21", "l2"):
         options = {"loss": loss, "alpha": 0.0, "sum_to_one": "hard", "outlier_bands": "keep", "robust_init": False}
-        both = [RobustSparseUnmixing(3, init=start, **options).fit_transform(Y) for Y in (X, broken)]
+        both = [RobustSparseUnmixing(4, init=start, **options).fit_transform(Y) for Y in (X, broken)]
         moved[loss] = np.abs(both[0] - both[1]).max()
-    assert moved["l21"] < 0.01
-    assert moved["l2"] > 0.3
+    assert moved["l21"] < 0.02
+    assert moved["l2"] > 0.9
 
 
 @pytest.mark.parametrize("count", [16, 32])
@@ -254,7 +254,7 @@ def test_degenerate_scenes():
     one = RobustSparseUnmixing(1).fit(scene().cube)
     assert (one.abundances_ == 1).all()
     assert not one.guidance_map_.any()
-    with pytest.raises(ValueError, match="constant|distinct directions"):
+    with pytest.raises(ValueError, match="distinct directions"):
         RobustSparseUnmixing(2).fit(np.ones((20, 5)))
     with pytest.raises(ValueError, match="clip"):
         RobustSparseUnmixing(2).fit(-X)
