@@ -380,9 +380,9 @@ class BandNoiseDisplay(_Display):
             If the number of wavelengths does not fit.
         """
         check_is_fitted(estimator)
-        return cls._of(
-            estimator.band_noise_, estimator.outlier_bands_, wavelengths, "noise of the band (standard deviation)"
-        ).plot(ax=ax, **kwargs)
+        return cls._of(estimator.band_noise_, estimator.outlier_bands_, wavelengths, "noise (standard deviation)").plot(
+            ax=ax, **kwargs
+        )
 
     @classmethod
     def _of(cls, values, broken, wavelengths, ylabel):
