@@ -13,11 +13,12 @@ from sparsesci._core.progress import progress_bar
 from sparsesci._core.rng import key_from_random_state
 from sparsesci._core.threads import effective_n_jobs
 from sparsesci._core.validation import check_option, naming
-from sparsesci.compare import _least_squares, _sketching
+from sparsesci.compare import _least_squares, _sketching, _unmixing
 from sparsesci.compare._measure import EFFORTS, measure_case, n_steps
 from sparsesci.compare._model import FAILED
 
-_COMPARISONS = {comparison.method: comparison for comparison in (*_sketching.COMPARISONS, *_least_squares.COMPARISONS)}
+_REGISTERED = (*_sketching.COMPARISONS, *_least_squares.COMPARISONS, *_unmixing.COMPARISONS)
+_COMPARISONS = {comparison.method: comparison for comparison in _REGISTERED}
 MEASURED_HOW = (
     "All contenders of a case get the same input in the same process, with BLAS and OpenMP held to n_jobs threads. "
     "Times are medians of interleaved rounds after a warm-up; a time ratio is the median over rounds of a contender's "
