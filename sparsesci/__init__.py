@@ -7,6 +7,7 @@ Subpackages are loaded when they are first used, so that ``import sparsesci`` st
 ``sbl``             sparse Bayesian learning, classical and with Kronecker structure
 ``streaming``       one-pass top eigenvectors and principal components
 ``distributed``     fitting estimators that can be merged on Dask collections
+``unmixing``        hyperspectral unmixing: endmembers and abundances, also from scenes with broken bands
 ``datasets``        generators, bundled data and loaders
 ``compare``         head-to-head comparisons with what a user would pick instead
 ==================  ==========================================================================
@@ -16,9 +17,19 @@ from importlib import import_module
 
 from sparsesci._version import __version__
 
-_subpackages = ("compare", "datasets", "distributed", "sbl", "sketching", "streaming")
+_subpackages = ("compare", "datasets", "distributed", "sbl", "sketching", "streaming", "unmixing")
 
-__all__ = ["__version__", "compare", "datasets", "distributed", "sbl", "show_versions", "sketching", "streaming"]
+__all__ = [
+    "__version__",
+    "compare",
+    "datasets",
+    "distributed",
+    "sbl",
+    "show_versions",
+    "sketching",
+    "streaming",
+    "unmixing",
+]
 
 
 def __getattr__(name):

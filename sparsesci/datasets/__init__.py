@@ -13,6 +13,7 @@ from sparsesci.datasets._sparse import make_kronecker_regression, make_sparse_re
 from sparsesci.datasets._spectral import fetch_samson
 from sparsesci.datasets._streaming import make_heavy_rows, make_late_signal, make_oja_hard, make_spiked
 from sparsesci.datasets._tabular import load_diabetes_regression, load_digits_regression
+from sparsesci.datasets._unmixing import load_usgs_library, make_unmixing_scene
 
 __all__ = [
     "clear_data_home",
@@ -21,6 +22,7 @@ __all__ = [
     "load_diabetes_regression",
     "load_digits_regression",
     "load_image_regression",
+    "load_usgs_library",
     "make_gaussian_regression",
     "make_heavy_rows",
     "make_high_leverage_regression",
@@ -34,5 +36,6 @@ __all__ = [
     "make_oja_hard",
     "make_sparse_regression",
     "make_spiked",
+    "make_unmixing_scene",
     "make_vandermonde",
 ]

@@ -8,12 +8,13 @@ import scipy.linalg
 from numpy.testing import assert_allclose
 from sklearn.utils import Bunch
 
-from sparsesci.compare import _least_squares, _sbl, _sketching, _streaming, list_methods
+from sparsesci.compare import _least_squares, _sbl, _sketching, _streaming, _unmixing, list_methods
 from sparsesci.compare._measure import Effort, measure_case
 from sparsesci.compare._model import NOT_INSTALLED, OK, OURS
 from sparsesci.compare._run import _COMPARISONS
 
 SMALL = {
+    "fcls": [_unmixing._problem((6, 6), 3), _unmixing._problem((6, 6), 5)],
     "fwht": [_sketching._fwht_problem(256), _sketching._fwht_problem(1024), _sketching._fwht_problem((3, 64))],
     "sketch": [
         _sketching._sketch_problem(lambda seed: _sketching.make_gaussian_regression(600, 8, random_state=seed).A, 64),
