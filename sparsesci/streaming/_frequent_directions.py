@@ -93,7 +93,10 @@ class FrequentDirections(StreamingTransformer):
         k = min(self._summary.size, d)
         with single_threaded_blas():
             none = np.zeros((0, d))
-            components, singular_values = top_directions(sketch, none, None, none, k)
+            # In a unit in which squares neither overflow nor vanish.
+            exponent = np.frexp(np.abs(sketch).max())[1] if sketch.size else 0
+            components, singular_values = top_directions(np.ldexp(sketch, -exponent), none, None, none, k)
+            singular_values = np.ldexp(singular_values, exponent)
         return {
             "components": with_fixed_signs(components).astype(dtype),
             "singular_values": singular_values.astype(dtype),
@@ -196,7 +199,7 @@ class _Sketch:
                 vectors[:, : self.size - 1][:, kept].T @ self.buffer
             )
             self.filled = len(weights)
-            self.cut += float(cut * largest * largest)
+            self.cut += float(cut * largest) * float(largest)
         else:
             self.filled = 0
         self.buffer[self.filled :] = 0.0

@@ -81,3 +81,12 @@ def test_merging_leaves_the_other_alone_and_needs_the_same_size():
     np.testing.assert_array_equal(second.sketch_, before)
     with pytest.raises(ValueError, match="n_directions"):
         first.merge(FrequentDirections(5).fit(A))
+
+
+@pytest.mark.parametrize("power", [-900, -500, 480, 900])
+def test_any_scale_gives_the_same_directions(power):
+    X = np.random.default_rng(0).standard_normal((300, 12)) * np.linspace(1.0, 4.0, 12)
+    plain = FrequentDirections(4).fit(X)
+    scaled = FrequentDirections(4).fit(np.ldexp(X, power))
+    np.testing.assert_allclose(scaled.components_, plain.components_, atol=1e-12)
+    np.testing.assert_allclose(scaled.singular_values_, np.ldexp(plain.singular_values_, power), rtol=1e-12)
