@@ -124,7 +124,8 @@ def list_methods():
 
     Examples
     --------
-    >>>     >>> "sketched_lstsq" in list_methods()
+    >>> from sparsesci.compare import list_methods
+    >>> "sketched_lstsq" in list_methods()
     True
     """
     return list(_COMPARISONS)
@@ -165,7 +166,8 @@ def run(methods=None, size="quick", random_state=0, *, n_jobs=1, verbose=0):
 
     Examples
     --------
-    >>>     >>> result = run("fwht")  # doctest: +SKIP
+    >>> from sparsesci.compare import run
+    >>> result = run("fwht")  # doctest: +SKIP
     >>> page = result.to_html("report.html")  # doctest: +SKIP
     """
     comparisons = [_COMPARISONS[name] for name in check_methods(methods)]
