@@ -1,5 +1,6 @@
 """Generators of the simulated experiments, bundled real data, and loaders of other data."""
 
+from sparsesci.datasets._calibration import make_blind_calibration
 from sparsesci.datasets._fetch import clear_data_home, get_data_home
 from sparsesci.datasets._images import load_image_regression
 from sparsesci.datasets._least_squares import make_hilbert, make_least_squares, make_vandermonde
@@ -23,6 +24,7 @@ __all__ = [
     "load_digits_regression",
     "load_image_regression",
     "load_usgs_library",
+    "make_blind_calibration",
     "make_gaussian_regression",
     "make_heavy_rows",
     "make_high_leverage_regression",
