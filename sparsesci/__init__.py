@@ -9,6 +9,7 @@ Subpackages are loaded when they are first used, so that ``import sparsesci`` st
 ``distributed``     fitting estimators that can be merged on Dask collections
 ``unmixing``        hyperspectral unmixing: endmembers and abundances, also from scenes with broken bands
 ``calibration``     blind gain calibration: signals and sensor gains from the same readings
+``decomposition``   sparse coding and dictionary learning, with penalties beyond l1
 ``datasets``        generators, bundled data and loaders
 ``compare``         head-to-head comparisons with what a user would pick instead
 ==================  ==========================================================================
@@ -18,13 +19,24 @@ from importlib import import_module
 
 from sparsesci._version import __version__
 
-_subpackages = ("calibration", "compare", "datasets", "distributed", "sbl", "sketching", "streaming", "unmixing")
+_subpackages = (
+    "calibration",
+    "compare",
+    "datasets",
+    "decomposition",
+    "distributed",
+    "sbl",
+    "sketching",
+    "streaming",
+    "unmixing",
+)
 
 __all__ = [
     "__version__",
     "calibration",
     "compare",
     "datasets",
+    "decomposition",
     "distributed",
     "sbl",
     "show_versions",

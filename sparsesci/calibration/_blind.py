@@ -115,8 +115,8 @@ def blind_calibrate(
     Raises
     ------
     ValueError
-        If shapes do not agree, values are not finite, a parameter is out of range, a basis is rank-deficient, a sensor is
-        dead, or the solver does not apply: "linear" and "als" need a stored ``A``, "linear" also p m >= n and no
+        If shapes do not agree, values are not finite, a parameter is out of range, a basis is rank-deficient, a sensor
+        is dead, or the solver does not apply: "linear" and "als" need a stored ``A``, "linear" also p m >= n and no
         ``gain_basis``, and only "bc_iht" and "gradient" take ``n_nonzero``.
     TypeError
         If a parameter is of the wrong type.

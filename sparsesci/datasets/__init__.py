@@ -11,6 +11,7 @@ from sparsesci.datasets._linf import (
 )
 from sparsesci.datasets._sbl import make_irs_mimo_channel, make_kronecker_sparse
 from sparsesci.datasets._sparse import make_kronecker_regression, make_sparse_regression
+from sparsesci.datasets._sparse_codes import make_sparse_codes
 from sparsesci.datasets._spectral import fetch_samson
 from sparsesci.datasets._streaming import make_heavy_rows, make_late_signal, make_oja_hard, make_spiked
 from sparsesci.datasets._tabular import load_diabetes_regression, load_digits_regression
@@ -36,6 +37,7 @@ __all__ = [
     "make_least_squares",
     "make_linf_hard_instance",
     "make_oja_hard",
+    "make_sparse_codes",
     "make_sparse_regression",
     "make_spiked",
     "make_unmixing_scene",

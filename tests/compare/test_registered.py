@@ -8,12 +8,27 @@ import scipy.linalg
 from numpy.testing import assert_allclose
 from sklearn.utils import Bunch
 
-from sparsesci.compare import _least_squares, _sbl, _sketching, _streaming, _unmixing, list_methods
+from sparsesci.compare import (
+    _calibration,
+    _decomposition,
+    _least_squares,
+    _sbl,
+    _sketching,
+    _streaming,
+    _unmixing,
+    list_methods,
+)
 from sparsesci.compare._measure import Effort, measure_case
 from sparsesci.compare._model import NOT_INSTALLED, OK, OURS
 from sparsesci.compare._run import _COMPARISONS
 
 SMALL = {
+    "blind_calibrate": [_calibration._problem(16, 12, 5, 0.0), _calibration._problem(16, 12, 5, 0.1)],
+    "sparse_encode": [
+        _decomposition._problem(10, 24, 12, 2),
+        _decomposition._lasso_problem(10, 24, 12, 2),
+        _decomposition._problem(10, 24, 12, 2),
+    ],
     "fcls": [_unmixing._problem((6, 6), 3), _unmixing._problem((6, 6), 5)],
     "fwht": [_sketching._fwht_problem(256), _sketching._fwht_problem(1024), _sketching._fwht_problem((3, 64))],
     "sketch": [
