@@ -120,7 +120,7 @@ def _at_equal_sparsity(penalty):
 _PURSUITS = (
     Contender("OMP", "sparsesci", _ours(algorithm="omp", n_nonzero=None), OURS),
     Contender("ORMP", "sparsesci", _ours(algorithm="ormp", n_nonzero=None), OURS),
-    Contender("OMP", "sklearn", _sklearn("omp", n_nonzero_coefs="n_nonzero")),
+    Contender("orthogonal_mp", "sklearn", _sklearn("omp", n_nonzero_coefs="n_nonzero")),
     Contender("SPAMS omp", "spams", _spams("omp"), note="which is ORMP"),
 )
 _LASSOS = (
@@ -133,6 +133,13 @@ _LASSOS = (
 _PENALTIES = tuple(
     Contender(f"penalty {name!r}", "sparsesci", _at_equal_sparsity(name), OURS)
     for name in ("cel0", "l0", "half", "mcp", "l1")
+) + (
+    Contender(
+        "orthogonal_mp",
+        "sklearn",
+        _sklearn("omp", n_nonzero_coefs="n_nonzero"),
+        note="so many atoms for every sample, which is another budget than on average",
+    ),
 )
 
 

@@ -92,6 +92,8 @@ class SparseCoder(CodingMixin):
     ----------
     components_ : ndarray of shape (n_components, n_features)
         The dictionary.
+    n_iter_ : int
+        1: ``fit`` looks at the samples once and does not iterate; ``max_iter`` is about ``transform``.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
 
@@ -171,6 +173,7 @@ class SparseCoder(CodingMixin):
             if X.shape[1] != dictionary.shape[1]:
                 raise ValueError(f"X must have {dictionary.shape[1]} features, as the dictionary; got {X.shape[1]}")
             draft.components_ = np.array(dictionary)
+        draft.n_iter_ = 1
         # All at once, so that a failed fit leaves a fitted object as it was.
         self.__dict__ = draft.__dict__
         return self

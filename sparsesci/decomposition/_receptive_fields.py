@@ -115,18 +115,7 @@ def fit_gabor(fields, *, shape=None):
     >>> round(fit.frequency, 3), round(fit.r2, 3)
     (0.2, 1.0)
     """
-    if shape is not None:
-        try:
-            height, width = shape
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"shape must be a pair of integers; got {shape!r}") from error
-        height = check_integer("shape[0]", height, minimum=2)
-        width = check_integer("shape[1]", width, minimum=2)
-        fields = np.asarray(fields)
-        if fields.ndim != 2 or fields.shape[1] != height * width:
-            raise ValueError(f"fields must have {height} x {width} columns to go with shape; got {fields.shape}")
-        fields = fields.reshape(-1, height, width)
-    fields = _image_stack(fields, "fields")
+    fields = _field_stack(fields, shape)
     stack = fields.reshape(-1, *fields.shape[-2:])
     fitted = np.array([_fit_one(field) for field in stack])
     if fields.ndim == 2:
@@ -225,9 +214,7 @@ def grating_responses(fields, *, shape=None, n_orientations=24, n_frequencies=12
     """
     n_orientations = check_integer("n_orientations", n_orientations, minimum=1)
     n_frequencies = check_integer("n_frequencies", n_frequencies, minimum=1)
-    if shape is not None:
-        fields = np.asarray(fields).reshape(-1, *shape)
-    fields = _image_stack(fields, "fields")
+    fields = _field_stack(fields, shape)
     stack = fields.reshape(-1, *fields.shape[-2:])
     height, width = stack.shape[1:]
     y, x = np.mgrid[:height, :width]
@@ -308,3 +295,19 @@ def _image_stack(images, name):
     if array.ndim not in (2, 3) or min(array.shape[-2:]) < 2:
         raise ValueError(f"{name} must be an image or a stack of images, at least 2 x 2; got shape {array.shape}")
     return array
+
+
+def _field_stack(fields, shape):
+    """Return one field (height, width) or several; with ``shape`` they are given as vectors."""
+    if shape is None:
+        return _image_stack(fields, "fields")
+    try:
+        height, width = shape
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"shape must be a pair of integers; got {shape!r}") from error
+    height = check_integer("shape[0]", height, minimum=2)
+    width = check_integer("shape[1]", width, minimum=2)
+    fields = _real_array(fields, "fields")
+    if fields.ndim != 2 or fields.shape[1] != height * width:
+        raise ValueError(f"fields must have {height} x {width} columns to go with shape; got {fields.shape}")
+    return _image_stack(fields.reshape(-1, height, width), "fields")
