@@ -1,6 +1,7 @@
 """The range scheduler: every chunk once, clean exceptions, forks, and BLAS held to one thread."""
 
 import _thread
+import contextlib
 import os
 import signal
 import threading
@@ -452,6 +453,21 @@ class TestSingleThreadedBlas:
         with single_threaded_blas():
             assert set(blas_threads()) == {1}
         assert set(blas_threads()) == {2}
+
+    def test_interrupted_anywhere(self):
+        def use():
+            with single_threaded_blas():
+                assert set(blas_threads()) == {1}
+
+        with Interrupt() as counted:
+            use()
+        assert counted.places > 3
+        for at in range(1, counted.places + 1):
+            with Interrupt(at) as interrupt, contextlib.suppress(KeyboardInterrupt):
+                use()
+            assert interrupt.delivered
+            assert set(blas_threads()) == {2}, f"interrupted at {interrupt.where}"
+            use()
 
     def test_nested(self):
         with single_threaded_blas():
