@@ -6,25 +6,11 @@ import scipy.sparse
 from sparsesci._core.arrays import check_rows
 from sparsesci._core.device import is_cuda_array
 from sparsesci._core.threads import run_ranges
-from sparsesci._core.validation import check_option, naming
+from sparsesci._core.validation import naming
 
 _BLOCK_BYTES = 1 << 20
 _FEWEST_ROWS = 64
 _MOST_RANGES = 64
-
-
-def cpu_kernels(kernels, device):
-    """Return ``kernels``, the only ones there are: there is no GPU twin of this subpackage yet.
-
-    Raises
-    ------
-    RuntimeError
-        For ``device="cuda"``.
-    """
-    check_option("device", device, ("cpu", "cuda", "auto"))
-    if device == "cuda":
-        raise RuntimeError("device='cuda' is not offered by sparsesci.unmixing yet: use device='cpu' or device='auto'")
-    return kernels
 
 
 class PixelRows:
@@ -42,7 +28,7 @@ class PixelRows:
         self.X = X
         self.keep = keep
         self.n_bands = X.shape[1]
-        self.resident = None  # the CUDA twin keeps its copy of the pixels here
+        self.resident = None  # the CUDA twins keep their copy of the pixels here
 
     def __len__(self):
         return self.X.shape[0] if self.keep is None else self.keep.size

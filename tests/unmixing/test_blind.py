@@ -266,3 +266,18 @@ def test_linear_unmixer():
     assert rmse(made, model) < 0.01
     np.testing.assert_array_equal(model.transform(made.cube), model.abundance_maps_)
     np.testing.assert_allclose(model.inverse_transform(model.abundances_), made.cube.reshape(-1, 60), atol=0.05)
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize(
+    "options",
+    [{"solver": "mu", "max_iter": 3}, {"solver": "bcd", "max_iter": 2, "sum_to_one": "hard"}],
+    ids=["mu", "bcd"],
+)
+def test_on_the_gpu(options):
+    cube = make_unmixing_scene((6, 7), n_bands=20, n_endmembers=3, random_state=0).cube
+    cpu, gpu = (RobustSparseUnmixing(3, device=device, **options).fit(cube) for device in ("cpu", "cuda"))
+    np.testing.assert_allclose(gpu.objective_history_, cpu.objective_history_, rtol=1e-9)
+    np.testing.assert_allclose(gpu.endmembers_, cpu.endmembers_, atol=1e-7)
+    np.testing.assert_allclose(gpu.abundance_maps_, cpu.abundance_maps_, atol=1e-7)
+    np.testing.assert_allclose(gpu.transform(cube[:2]), cpu.transform(cube[:2]), atol=1e-7)
