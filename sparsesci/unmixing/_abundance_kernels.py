@@ -25,7 +25,7 @@ def active_set_range(G, B, simplex, tol, trusted, A, inside, order, C, ones, tag
     return unfinished
 
 
-def scratch(K):
+def _scratch(K):
     """Return the scratch arrays of the active set for K endmembers: inside, order, C, ones, tags, work."""
     slots = 1 << K if K <= _ALL_SUPPORTS else 1
     lists = np.empty(K, dtype=np.int64), np.empty(K, dtype=np.int64)
@@ -54,10 +54,10 @@ class QuadraticBlock:
         if self.simplex:
             A += np.outer((1.0 - A.sum(axis=1)) / self.ones.sum(), self.ones)
         options = self.simplex, self.tol, self.trusted
-        return active_set_range(self.G, B, *options, A, *scratch(len(self.G)), 0, len(B))
+        return active_set_range(self.G, B, *options, A, *_scratch(len(self.G)), 0, len(B))
 
 
-def product_with(W):
+def _product_with(W):
     """Return a function that takes a block of pixels to block @ W.T in C order, in the way that BLAS is faster at."""
     if len(W) > _FEW:
         return lambda block: np.ascontiguousarray((W @ block.T).T)
@@ -82,11 +82,11 @@ def active_set_abundances(X, W, G, simplex, tol, A, n_jobs):
 
     Returns
     -------
-    unfinished : int
+    unfinished : numpy.int64
         Number of pixels that ran out of steps.
     """
 
-    product = product_with(W)
+    product = _product_with(W)
 
     def task(start, stop, block):
         B = product(block)
@@ -98,4 +98,4 @@ def active_set_abundances(X, W, G, simplex, tol, A, n_jobs):
     # Pixels that are not finite are for the caller to find.
     with single_threaded_blas(), np.errstate(invalid="ignore"):
         quadratic = QuadraticBlock(G, simplex, tol)
-        return int(X.sum_blocks(task, n_jobs)[0])
+        return np.int64(X.sum_blocks(task, n_jobs)[0])

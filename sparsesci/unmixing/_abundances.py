@@ -6,6 +6,7 @@ import numpy as np
 from scipy.linalg import LinAlgWarning
 from sklearn.exceptions import ConvergenceWarning
 
+from sparsesci._core.device import twin
 from sparsesci._core.threads import effective_n_jobs, single_threaded_blas
 from sparsesci._core.validation import check_flag, check_real
 from sparsesci.unmixing import _abundance_kernels
@@ -13,7 +14,6 @@ from sparsesci.unmixing._pixels import (
     check_endmembers,
     check_scene,
     check_vector,
-    cpu_kernels,
     ensure_finite,
     kept_rows,
     result_dtype,
@@ -47,7 +47,7 @@ def fcls(X, endmembers, *, band_weights=None, mask=None, allow_nan=False, tol=1e
     n_jobs : int or None, default=None
         Number of threads (joblib's meaning). The result does not depend on it.
     device : {"cpu", "cuda", "auto"}, default="cpu"
-        There are no GPU kernels yet: "auto" is "cpu", and "cuda" raises a RuntimeError.
+        Where the abundances are found. X is an array of the host for all of them.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def nnls_abundances(
     n_jobs : int or None, default=None
         Number of threads (joblib's meaning). The result does not depend on it.
     device : {"cpu", "cuda", "auto"}, default="cpu"
-        There are no GPU kernels yet: "auto" is "cpu", and "cuda" raises a RuntimeError.
+        Where the abundances are found. X is an array of the host for all of them.
 
     Returns
     -------
@@ -166,7 +166,7 @@ def _active_set(X, endmembers, simplex, band_weights, mask, allow_nan, tol, n_jo
     check_flag("allow_nan", allow_nan)
     tol = check_real("tol", tol, minimum=0)
     effective_n_jobs(n_jobs)
-    kernels = cpu_kernels(_abundance_kernels, device)
+    kernels = twin(_abundance_kernels, device)
     X, image, mask = check_scene(X, mask=mask, allow_nan=allow_nan, check_finite=False)
     endmembers = check_endmembers(endmembers, X.shape[1])
     weighted = endmembers * _check_band_weights(band_weights, X.shape[1])

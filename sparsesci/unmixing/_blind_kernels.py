@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from sparsesci._core.threads import single_threaded_blas
-from sparsesci.unmixing._abundance_kernels import QuadraticBlock, product_with
+from sparsesci.unmixing._abundance_kernels import QuadraticBlock, _product_with
 
 NO_MAP, GINI, HOYER = 0, 1, 2
 SMALLEST = 1e-12
@@ -196,7 +196,7 @@ def multiplicative_pass(X, weights, W, G, column_scale, options, A, h, n_jobs):
         Weighted sums over the pixels with the new abundances: A'X, A'A, and the two terms of the objective,
         sum(a**(1 - h)) (with the old map) and (1 - sum(a))**2, as far as the options give them a weight.
     """
-    o, product = options, product_with(W)
+    o, product = options, _product_with(W)
 
     def task(start, stop, block):
         a = A[start:stop]
@@ -232,7 +232,7 @@ def exact_pass(X, weights, W, G, column_scale, options, A, h, n_jobs):
     """
     o = options
     scale = 1.0 / (np.abs(G).max() or 1.0)
-    product = product_with(W * scale)
+    product = _product_with(W * scale)
     # The soft sum to one adds a multiple of the square of ones; on the simplex it is constant.
     closure = 0.0 if o.simplex else o.closure
     G = (G + closure) * scale

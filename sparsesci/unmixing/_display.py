@@ -131,17 +131,16 @@ class EndmemberDisplay(_Display):
             style = {"color": _COLOURS[k % len(_COLOURS)], "linewidth": 1.8, "label": name} | kwargs
             self.lines_ += ax.plot(self.wavelengths, np.where(self.broken, np.nan, spectrum), **style)
             if self.reference is not None:
-                dashed = {"color": style["color"], "linewidth": 1.1, "linestyle": (0, (4, 2)), "alpha": 0.8}
+                # In front of the lines, which it would vanish behind where the fit is good.
+                dashed = {"color": "0.1", "linewidth": 0.9, "linestyle": (0, (3, 3)), "zorder": 3}
                 label = "reference" if k == len(self.names) - 1 else None
-                ax.plot(
-                    self.wavelengths, np.where(self.broken, np.nan, self.reference[k]), label=label, zorder=1, **dashed
-                )
+                ax.plot(self.wavelengths, np.where(self.broken, np.nan, self.reference[k]), label=label, **dashed)
         ax.set(xlabel=self.xlabel, ylabel="reflectance", xlim=(self.wavelengths.min(), self.wavelengths.max()))
         if len(self.wavelengths) == 1:
             ax.set_xlim(self.wavelengths[0] - 1, self.wavelengths[0] + 1)
         ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
         ax.spines[["top", "right"]].set_visible(False)
-        ax.legend(frameon=False, fontsize="small", ncols=1 + len(self.names) // 6)
+        ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
         return self
 
 

@@ -5,6 +5,7 @@ import copy
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sparsesci._core.device import resolve_device
 from sparsesci._core.rng import key_from_random_state
 from sparsesci._core.threads import effective_n_jobs
 from sparsesci._core.validation import check_flag, check_integer, check_option
@@ -12,7 +13,7 @@ from sparsesci.unmixing import _extraction
 from sparsesci.unmixing._abundances import fcls, nnls_abundances, scls, ucls
 from sparsesci.unmixing._moments import moments
 from sparsesci.unmixing._noise import noise_of, outliers_of
-from sparsesci.unmixing._pixels import cpu_kernels, kept_rows, result_dtype
+from sparsesci.unmixing._pixels import kept_rows, result_dtype
 from sparsesci.unmixing._scene_estimator import SceneEstimator, choose_count
 
 _ABUNDANCES = {"fcls": fcls, "nnls": nnls_abundances, "scls": scls, "ucls": ucls}
@@ -35,7 +36,7 @@ class LinearUnmixer(SceneEstimator):
     n_jobs : int or None, default=None
         Number of threads (joblib's meaning). The result does not depend on it.
     device : {"cpu", "cuda", "auto"}, default="cpu"
-        There are no GPU kernels yet: "auto" is "cpu", and "cuda" raises a RuntimeError.
+        Where "fcls" and "nnls" run; everything else runs on the CPU. X is an array of the host for all of them.
     verbose : int, default=0
         There is no loop long enough for a progress bar; accepted for uniformity.
 
@@ -182,5 +183,5 @@ class LinearUnmixer(SceneEstimator):
         check_flag("robust", self.robust)
         check_integer("verbose", self.verbose, minimum=0)
         effective_n_jobs(self.n_jobs)
-        cpu_kernels(None, self.device)
+        resolve_device(self.device)
         return key_from_random_state(self.random_state)

@@ -5,26 +5,13 @@ import scipy.sparse
 
 from sparsesci._core.arrays import check_rows
 from sparsesci._core.device import is_cuda_array
-from sparsesci._core.threads import run_ranges
-from sparsesci._core.validation import check_option, naming
+from sparsesci._core.threads import effective_n_jobs, run_chunks, run_ranges
+from sparsesci._core.validation import naming
 
 _BLOCK_BYTES = 1 << 20
 _FEWEST_ROWS = 64
 _MOST_RANGES = 64
-
-
-def cpu_kernels(kernels, device):
-    """Return ``kernels``, the only ones there are: there is no GPU twin of this subpackage yet.
-
-    Raises
-    ------
-    RuntimeError
-        For ``device="cuda"``.
-    """
-    check_option("device", device, ("cpu", "cuda", "auto"))
-    if device == "cuda":
-        raise RuntimeError("device='cuda' is not offered by sparsesci.unmixing yet: use device='cpu' or device='auto'")
-    return kernels
+_RANGES_PER_THREAD = 4
 
 
 class PixelRows:
@@ -42,7 +29,7 @@ class PixelRows:
         self.X = X
         self.keep = keep
         self.n_bands = X.shape[1]
-        self.resident = None  # the CUDA twin keeps its copy of the pixels here
+        self.resident = None  # the CUDA twins keep their copy of the pixels here
 
     def __len__(self):
         return self.X.shape[0] if self.keep is None else self.keep.size
@@ -70,27 +57,33 @@ class PixelRows:
     def sum_blocks(self, task, n_jobs=None):
         """Return the sums over all blocks of what ``task(start, stop, block)`` returns, a tuple of arrays.
 
-        The grouping of the sums depends on the number of pixels and bands only.
+        The grouping of the sums depends on the number of pixels and bands only. A few ranges are summed at a time, so
+        that there are never many copies of the sums.
         """
         n_blocks = -(-len(self) // self.block_rows)
         n_ranges = min(n_blocks, _MOST_RANGES)
-        partial = [None] * n_ranges
+        n_threads = min(effective_n_jobs(n_jobs), n_ranges)
+        at_once = 1 if n_threads == 1 else _RANGES_PER_THREAD * n_threads
+        total = None
+        for first in range(0, n_ranges, at_once):
+            partial = [None] * min(at_once, n_ranges - first)
 
-        def run(first, last):
-            for r in range(first, last):
-                sums = None
+            def run(i, first=first, partial=partial):
+                r, sums = first + i, None
                 for q in range(r * n_blocks // n_ranges, (r + 1) * n_blocks // n_ranges):
                     start = q * self.block_rows
                     stop = min(len(self), start + self.block_rows)
-                    values = task(start, stop, self.block(start, stop))
-                    sums = values if sums is None else tuple(s + v for s, v in zip(sums, values))
-                partial[r] = sums
+                    sums = _added(sums, task(start, stop, self.block(start, stop)))
+                partial[i] = sums
 
-        run_ranges(run, n_ranges, 1, n_jobs)
-        total = partial[0]
-        for sums in partial[1:]:
-            total = tuple(s + v for s, v in zip(total, sums))
+            run_chunks(run, len(partial), n_threads)
+            for sums in partial:
+                total = _added(total, sums)
         return total
+
+
+def _added(sums, values):
+    return values if sums is None else tuple(s + v for s, v in zip(sums, values))
 
 
 def as_matrix(X, name="X"):

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from sparsesci._core.device import twin
 from sparsesci._core.rng import key_from_random_state
 from sparsesci._core.threads import effective_n_jobs
 from sparsesci._core.validation import check_flag, check_integer, check_option, check_real, naming
@@ -20,7 +21,6 @@ from sparsesci.unmixing._pixels import (
     PixelRows,
     check_endmembers,
     check_vector,
-    cpu_kernels,
     ensure_finite,
     result_dtype,
 )
@@ -85,7 +85,8 @@ class RobustSparseUnmixing(SceneEstimator):
     n_jobs : int or None, default=None
         Number of threads (joblib's meaning). The result does not depend on it.
     device : {"cpu", "cuda", "auto"}, default="cpu"
-        There are no GPU kernels yet: "auto" is "cpu", and "cuda" raises a RuntimeError.
+        Where the passes over the pixels run; what comes before and after them runs on the CPU. X is an array of the
+        host for all of them.
     verbose : int, default=0
         1 shows a progress bar.
 
@@ -358,7 +359,7 @@ class RobustSparseUnmixing(SceneEstimator):
             x2=seen.squares / x_scale**2,
             used=~excluded,
             good=good,
-            kernels=cpu_kernels(_blind_kernels, self.device),
+            kernels=twin(_blind_kernels, self.device),
             settings=settings,
         )
         repeats = self.n_init if spectra is None and self.init in ("vca", "random") else 1
@@ -483,7 +484,7 @@ class RobustSparseUnmixing(SceneEstimator):
             x2=np.zeros(len(used)) if squares is None else squares / self._x_scale**2,
             used=used,
             good=good,
-            kernels=cpu_kernels(_blind_kernels, self.device),
+            kernels=twin(_blind_kernels, self.device),
             settings=self._learned_settings,
         )
 
@@ -514,7 +515,7 @@ class RobustSparseUnmixing(SceneEstimator):
         check_integer("n_init", self.n_init, minimum=1)
         check_integer("verbose", self.verbose, minimum=0)
         effective_n_jobs(self.n_jobs)
-        cpu_kernels(_blind_kernels, self.device)
+        twin(_blind_kernels, self.device)
         settings = Settings(
             loss=self.loss,
             alpha=self._strength(),

@@ -41,7 +41,8 @@ class SparseNMFUnmixing(RobustSparseUnmixing):
     n_jobs : int or None, default=None
         Number of threads (joblib's meaning). The result does not depend on it.
     device : {"cpu", "cuda", "auto"}, default="cpu"
-        There are no GPU kernels yet: "auto" is "cpu", and "cuda" raises a RuntimeError.
+        Where the passes over the pixels run; what comes before and after them runs on the CPU. X is an array of the
+        host for all of them.
     verbose : int, default=0
         1 shows a progress bar.
 

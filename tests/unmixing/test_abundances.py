@@ -129,6 +129,30 @@ def test_sunsal():
     assert not clsunsal(X, E, alpha=1e5).any()
 
 
-def test_cuda_is_not_offered():
-    with pytest.raises(RuntimeError, match="device='cuda'"):
-        fcls(np.ones((2, 3)), np.eye(3), device="cuda")
+@pytest.mark.cuda
+@pytest.mark.parametrize("function", [fcls, nnls_abundances])
+def test_on_the_gpu(function):
+    made = make_unmixing_scene((6, 7), n_bands=33, random_state=0)
+    mask = np.zeros((6, 7), dtype=bool)
+    mask[2, 3] = True
+    maps = [function(made.cube, made.endmembers, mask=mask, device=device) for device in ("cpu", "cuda")]
+    assert np.isnan(maps[1][2, 3]).all()
+    np.testing.assert_allclose(maps[1], maps[0], atol=1e-10)
+    broken = made.cube.copy()
+    broken[1, 1, 1] = np.nan
+    with pytest.raises(ValueError, match="NaN or infinity in 1 pixel"):
+        function(broken, made.endmembers, device="cuda")
+
+
+@pytest.mark.cuda
+def test_pieces_on_the_gpu(monkeypatch):
+    """Pixels that do not fit, and those that stay on the device, give the same bits."""
+    from sparsesci._core import cuda
+    from sparsesci.unmixing import _abundance_cuda
+
+    made = make_unmixing_scene((6, 7), n_bands=33, random_state=0)
+    monkeypatch.setattr(cuda, "PIECE_BYTES", 10 * 33 * 8)
+    resident = fcls(made.cube, made.endmembers, device="cuda")
+    monkeypatch.setattr(_abundance_cuda, "_RESIDENT_SHARE", 0.0)
+    np.testing.assert_array_equal(fcls(made.cube, made.endmembers, device="cuda"), resident)
+    np.testing.assert_allclose(resident, fcls(made.cube, made.endmembers), atol=1e-10)

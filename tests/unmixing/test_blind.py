@@ -1,6 +1,7 @@
 """Blind unmixing: descent, invariances, broken bands, the Samson scene, masks, memory maps."""
 
 import os
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from sparsesci.unmixing import (
     sivm,
     unmixing_report,
 )
+from sparsesci.unmixing._blind import Sums, descend_endmembers, multiply_endmembers
 from sparsesci.unmixing._blind_kernels import GINI, HOYER, guidance_range
 from tests.reference.unmixing import gini, hoyer, multiplicative_step
 
@@ -69,6 +71,18 @@ def test_multiplicative_steps_of_the_reference():
         A, E = multiplicative_step(X / largest, A, E, np.zeros(len(X)), 0.0, 1e-10)
     np.testing.assert_allclose(model.endmembers_, E * largest, rtol=1e-6)
     np.testing.assert_allclose(model.abundances_ * model.brightness_[:, None], A, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("step", [multiply_endmembers, descend_endmembers])
+def test_band_weights_cancel(step):
+    """The step of the endmembers for bands weighted by d, written as data times the root of d, is that for ones."""
+    rng = np.random.default_rng(0)
+    X, A, E = rng.random((50, 12)), rng.random((50, 3)), rng.random((3, 12)) + 0.1
+    root = np.sqrt(10.0 ** rng.uniform(-3, 3, 12))
+    plain = step(E, Sums(A.T @ X, A.T @ A, np.zeros(2)))
+    weighted = step(E * root, Sums(A.T @ (X * root), A.T @ A, np.zeros(2))) / root
+    assert np.abs(plain - E).max() > 0.1
+    np.testing.assert_allclose(weighted, plain, rtol=1e-12, atol=1e-14)
 
 
 def test_nmf_of_scikit_learn():
@@ -228,6 +242,32 @@ def test_memory_map_block_by_block(dtype, tmp_path, monkeypatch):
     np.testing.assert_array_equal(model.endmembers_, RobustSparseUnmixing(3, max_iter=3, tol=0).fit(X).endmembers_)
 
 
+@pytest.mark.parametrize("solver", ["bcd", "mu"])
+def test_memory_of_a_fit_on_a_memory_map(solver, tmp_path):
+    """A map of 32 MB, 64 MB as float64, is fitted in 12 MB."""
+    limit = 12 << 20
+    rng = np.random.default_rng(0)
+    E = rng.random((3, 400)) + 0.1
+    written = np.lib.format.open_memmap(tmp_path / "scene.npy", "w+", np.float32, (20_000, 400))
+    for start in range(0, len(written), 1000):
+        noise = 1 + 0.01 * rng.random((1000, 400))
+        written[start : start + 1000] = rng.dirichlet(np.full(3, 0.3), 1000) @ E * noise
+    written.flush()
+    del written
+    mapped = np.load(tmp_path / "scene.npy", mmap_mode="r")
+    assert mapped.nbytes > 2.5 * limit
+    model = RobustSparseUnmixing(3, solver=solver, max_iter=2, tol=0)
+    model.fit(mapped[:500])  # compiles
+    tracemalloc.start()
+    try:
+        model.fit(mapped)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < limit
+    assert model.abundances_.shape == (20_000, 3)
+
+
 def test_one_read_in_each_multiplicative_iteration(monkeypatch):
     from sparsesci.unmixing._pixels import PixelRows
 
@@ -266,3 +306,18 @@ def test_linear_unmixer():
     assert rmse(made, model) < 0.01
     np.testing.assert_array_equal(model.transform(made.cube), model.abundance_maps_)
     np.testing.assert_allclose(model.inverse_transform(model.abundances_), made.cube.reshape(-1, 60), atol=0.05)
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize(
+    "options",
+    [{"solver": "mu", "max_iter": 3}, {"solver": "bcd", "max_iter": 2, "sum_to_one": "hard"}],
+    ids=["mu", "bcd"],
+)
+def test_on_the_gpu(options):
+    cube = make_unmixing_scene((6, 7), n_bands=20, n_endmembers=3, random_state=0).cube
+    cpu, gpu = (RobustSparseUnmixing(3, device=device, **options).fit(cube) for device in ("cpu", "cuda"))
+    np.testing.assert_allclose(gpu.objective_history_, cpu.objective_history_, rtol=1e-9)
+    np.testing.assert_allclose(gpu.endmembers_, cpu.endmembers_, atol=1e-7)
+    np.testing.assert_allclose(gpu.abundance_maps_, cpu.abundance_maps_, atol=1e-7)
+    np.testing.assert_allclose(gpu.transform(cube[:2]), cpu.transform(cube[:2]), atol=1e-7)

@@ -1,10 +1,13 @@
 """Extraction finds the pure pixels; the numbers of endmembers and the broken bands are right."""
 
+import itertools
+
 import numpy as np
 import pytest
 
 from sparsesci.datasets import make_unmixing_scene
 from sparsesci.unmixing import (
+    _extraction,
     band_noise,
     estimate_n_endmembers,
     extract_endmembers,
@@ -14,6 +17,8 @@ from sparsesci.unmixing import (
     spa,
     vca,
 )
+from sparsesci.unmixing._moments import moments
+from sparsesci.unmixing._pixels import PixelRows
 
 
 @pytest.mark.parametrize("K", [3, 5, 8])
@@ -27,6 +32,32 @@ def test_pure_pixels_are_found(function, K):
     for seed in range(5):
         options = {"random_state": seed} if function is vca else {}
         assert set(function(X, K, **options)) == set(pure)
+
+
+@pytest.mark.parametrize("K", [3, 4, 6])
+def test_nfindr_volume_never_falls(K, monkeypatch):
+    """From random starts, too; one vertex at most changes in a step, and in the end no exchange makes it larger."""
+    rng = np.random.default_rng(K)
+    X = rng.dirichlet(np.ones(K), 300) @ rng.random((K, 20)) + 0.02 * rng.standard_normal((300, 20))
+    rows = PixelRows(X)
+    m = moments(rows)
+    Z = _extraction._affine_coordinates(rows, K, m)
+    Z = Z / np.abs(Z).max(axis=0)
+    cofactors, corners = _extraction._cofactors, []
+    monkeypatch.setattr(_extraction, "_cofactors", lambda C, k: corners.append(C.copy()) or cofactors(C, k))
+    for _ in range(5):
+        corners.clear()
+        start = rng.choice(300, K, replace=False)
+        chosen = _extraction._nfindr(rows, K, m, start)
+        steps = [*corners, Z[chosen]]
+        volumes = np.array([abs(np.linalg.det(C)) for C in steps])
+        assert (np.diff(volumes) >= -1e-12 * volumes[:-1]).all()
+        assert volumes[-1] > 1.1 * volumes[0]
+        assert all((before != after).any(axis=1).sum() <= 1 for before, after in itertools.pairwise(steps))
+        for k in range(K):
+            others = np.repeat(Z[chosen][None], 300, axis=0)
+            others[:, k] = Z
+            assert np.abs(np.linalg.det(others)).max() <= volumes[-1] * (1 + 1e-9)
 
 
 @pytest.mark.parametrize("function", [sivm, spa, nfindr, vca])
