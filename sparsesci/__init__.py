@@ -4,6 +4,7 @@ Subpackages are loaded when they are first used, so that ``import sparsesci`` st
 
 ==================  ==========================================================================
 ``sketching``       sketching operators, sketched least squares, fast Walsh-Hadamard transform
+``transport``       sliced Wasserstein distances with variance reduction
 ``datasets``        generators, bundled data and loaders
 ``compare``         head-to-head comparisons with what a user would pick instead
 ==================  ==========================================================================
@@ -13,9 +14,9 @@ from importlib import import_module
 
 from sparsesci._version import __version__
 
-_subpackages = ("compare", "datasets", "sketching")
+_subpackages = ("compare", "datasets", "sketching", "transport")
 
-__all__ = ["__version__", "compare", "datasets", "show_versions", "sketching"]
+__all__ = ["__version__", "compare", "datasets", "show_versions", "sketching", "transport"]
 
 
 def __getattr__(name):
