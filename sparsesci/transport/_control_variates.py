@@ -118,8 +118,8 @@ def gaussian_variate(given, directions, p):
 def second_level_size(n_directions, n_points, d):
     """Return how many directions the mean of the Gaussian cost is estimated from."""
     affordable = 0.25 * n_directions * n_points * (d + np.log2(n_points)) / d**2
-    wanted = min(64 * n_directions, max(20 * n_directions, 2000), affordable)
-    return int(max(wanted, 4 * n_directions, 64))
+    # With fewer than 20 to one, the error of the mean would be the larger part on clouds that differ little.
+    return int(max(20 * n_directions, 64, min(64 * n_directions, 2000, affordable)))
 
 
 def gaussian_mean(given, p, n_directions, n_points, key, index, quasi):
