@@ -10,6 +10,7 @@ Subpackages are loaded when they are first used, so that ``import sparsesci`` st
 ``unmixing``        hyperspectral unmixing: endmembers and abundances, also from scenes with broken bands
 ``calibration``     blind gain calibration: signals and sensor gains from the same readings
 ``decomposition``   sparse coding and dictionary learning, with penalties beyond l1
+``transport``       sliced Wasserstein distances with variance reduction
 ``datasets``        generators, bundled data and loaders
 ``compare``         head-to-head comparisons with what a user would pick instead
 ==================  ==========================================================================
@@ -28,6 +29,7 @@ _subpackages = (
     "sbl",
     "sketching",
     "streaming",
+    "transport",
     "unmixing",
 )
 
@@ -42,6 +44,7 @@ __all__ = [
     "show_versions",
     "sketching",
     "streaming",
+    "transport",
     "unmixing",
 ]
 

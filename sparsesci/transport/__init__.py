@@ -1,0 +1,7 @@
+"""Optimal transport: sliced Wasserstein distances with variance reduction."""
+
+from sparsesci.transport._directions import sphere_directions, sphere_quadrature
+from sparsesci.transport._sliced_wasserstein import sliced_wasserstein_distance
+from sparsesci.transport._wasserstein_1d import wasserstein_1d
+
+__all__ = ["sliced_wasserstein_distance", "sphere_directions", "sphere_quadrature", "wasserstein_1d"]
