@@ -7,6 +7,8 @@ from tests.twins.calls import Case
 
 FLOATS = ("float64", "float32")
 TOLERANCE = {"float64": 1e-9, "float32": 1e-3}
+# The CPU solves for the support of l1 exactly; the GPU stops at the tolerance of the descent.
+DESCENT_TOLERANCE = {"float64": 1e-6, "float32": 1e-3}
 
 
 def coding(dtype, n=3, size=37, features=12):
@@ -28,11 +30,12 @@ def pursuit(dtype, k, eps, recursive):
 
 
 def descent(dtype, kind, positive=False):
-    arguments, _ = coding(dtype)
-    tol = 1e-12 if dtype == "float64" else 1e-6
-    penalty = {"order": GREEDY, "kind": kind, "lam": 0.4, "param": 4.0, "positive": positive}
+    # Weakly coherent atoms: every step costs the simulator many barriers between its threads.
+    arguments, _ = coding(dtype, n=1, size=34, features=150)
+    tol = 1e-8 if dtype == "float64" else 1e-6
+    penalty = {"order": GREEDY, "kind": kind, "lam": 1.5, "param": 4.0, "positive": positive}
     return {
-        **arguments, **penalty, "n_features": 12, "tol": tol, "max_iter": 50, "converged": np.zeros(3, dtype=bool),
+        **arguments, **penalty, "n_features": 150, "tol": tol, "max_iter": 50, "converged": np.zeros(1, dtype=bool),
     }  # fmt: skip
 
 
@@ -56,7 +59,7 @@ CASES = {
             Case(
                 f"{dtype} kind {kind} {positive}",
                 lambda dtype=dtype, kind=kind, positive=positive: descent(dtype, kind, positive),
-                TOLERANCE[dtype],
+                DESCENT_TOLERANCE[dtype],
             )
             for dtype, kind, positive in (
                 *((("float64", kind, False)) for kind in range(8)),
