@@ -213,6 +213,15 @@ def interrupted_run(interrupt, n_jobs, n_chunks=400):
     return started, ended
 
 
+@pytest.fixture
+def interrupts_raise():
+    """Python leaves SIGINT ignored in a process that a shell started in the background."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
+
+
+@pytest.mark.usefixtures("interrupts_raise")
 @pytest.mark.parametrize("n_jobs", [1, 2, 7])
 @pytest.mark.parametrize(
     "interrupt",
