@@ -4,6 +4,7 @@ Subpackages are loaded when they are first used, so that ``import sparsesci`` st
 
 ==================  ==========================================================================
 ``sketching``       sketching operators, sketched least squares, fast Walsh-Hadamard transform
+``sampling``        determinantal and volume sampling, l_p sensitivities, coresets, l_p regression
 ``sbl``             sparse Bayesian learning, classical and with Kronecker structure
 ``streaming``       one-pass top eigenvectors and principal components
 ``distributed``     fitting estimators that can be merged on Dask collections
@@ -26,6 +27,7 @@ _subpackages = (
     "datasets",
     "decomposition",
     "distributed",
+    "sampling",
     "sbl",
     "sketching",
     "streaming",
@@ -40,6 +42,7 @@ __all__ = [
     "datasets",
     "decomposition",
     "distributed",
+    "sampling",
     "sbl",
     "show_versions",
     "sketching",
