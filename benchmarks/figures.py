@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 import scipy.linalg
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 ROUNDS = 7
 
@@ -30,9 +30,12 @@ def interleaved(calls, rounds=ROUNDS):
     return seconds
 
 
+CONTROLLER = ThreadpoolController()  # made once: looking for the libraries takes milliseconds
+
+
 def with_blas_threads(call, n_threads):
     def limited():
-        with threadpool_limits(n_threads):
+        with CONTROLLER.limit(limits=n_threads):
             call()
 
     return limited

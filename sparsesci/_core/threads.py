@@ -177,33 +177,41 @@ def _aligned_empty(shape, dtype):
 
 
 class _BlasLimit:
-    """Counts the users of single-threaded BLAS, so that concurrent ones do not undo each other's limit."""
+    """Knows the users of single-threaded BLAS, so that concurrent ones do not undo each other's limit.
+
+    An interrupt may strike between any two of the steps below: whatever was begun is undone by ``release``, which may
+    be called again.
+    """
 
     def __init__(self):
         self._lock = threading.Lock()
-        self._users = 0
+        self._users = set()
         self._controller = None
-        self._limit = None
+        self._original = None
 
-    def acquire(self):
+    def acquire(self, user):
         with self._lock:
-            if self._users == 0:
+            if self._original is None:
                 controller = self._get_controller()
                 self._free_control()
-                self._limit = controller.limit(limits=1, user_api="blas")
-            self._users += 1
+                libraries = [library for library in controller.lib_controllers if library.user_api == "blas"]
+                self._original = [(library, library.get_num_threads()) for library in libraries]
+                for library in libraries:
+                    library.set_num_threads(1)
+            self._users.add(user)
 
-    def release(self):
+    def release(self, user):
         with self._lock:
-            self._users -= 1
-            if self._users == 0:
+            self._users.discard(user)
+            if not self._users and self._original is not None:
                 self._restore()
 
     def _restore(self):
         self._free_control()
-        self._limit.restore_original_limits()
-        self._limit = None
+        for library, n_threads in self._original:
+            library.set_num_threads(n_threads)
         self._free_control()
+        self._original = None
 
     def _free_control(self):
         """Let any thread set the limits next.
@@ -227,8 +235,8 @@ class _BlasLimit:
 
     def reset_after_fork(self):
         self._lock = threading.Lock()
-        self._users = 0
-        if self._limit is not None:
+        self._users = set()
+        if self._original is not None:
             self._restore()
 
 
@@ -242,11 +250,22 @@ def single_threaded_blas():
     Used around our own threads, where two pools would fight for the cores, and around factorisations whose bits must
     not depend on the number of threads. Blocks may nest and overlap in time between Python threads.
     """
-    _blas.acquire()
+    user = object()
+    interrupt = None
     try:
+        _blas.acquire(user)
         yield
     finally:
-        _blas.release()
+        # An interrupt must not leave the limit behind.
+        releasing = True
+        while releasing:
+            try:
+                _blas.release(user)
+                releasing = False
+            except KeyboardInterrupt as error:
+                interrupt = error
+        if interrupt is not None:
+            raise interrupt
 
 
 if hasattr(os, "register_at_fork"):

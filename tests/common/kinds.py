@@ -225,7 +225,7 @@ class Array(Kind):
 
     ``ndims`` are the numbers of dimensions that are allowed, None for all from one on; ``finite`` says whether NaN and
     infinity are refused, ``empty`` whether an array without rows is taken, ``dates`` whether datetime64 counts as
-    numeric, as it does in scikit-learn; ``extra`` are further bad values as ``Bad``.
+    numeric, as it does in scikit-learn, ``none`` whether None is taken; ``extra`` are further bad values as ``Bad``.
     """
 
     ndims: tuple | None = (2,)
@@ -234,10 +234,11 @@ class Array(Kind):
     complex: bool = False
     sparse: bool = False
     dates: bool = False
+    none: bool = False
     extra: tuple = field(default=())
 
     def bad_values(self):
-        bad = list(_NOT_NUMERIC) + list(self.extra)
+        bad = [case for case in _NOT_NUMERIC if not (self.none and case.label == "None")] + list(self.extra)
         if not self.empty:
             bad.append(Bad("no rows", lambda valid: np.array(valid)[:0], ValueError))
         if self.ndims == (2,):

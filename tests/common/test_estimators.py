@@ -11,7 +11,7 @@ import pytest
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tests.common.entries import EstimatorEntry
@@ -185,9 +185,10 @@ def scored(entry):
     from sklearn.linear_model import Ridge
 
     estimator = entry.make()
+    scaler = MinMaxScaler() if estimator.__sklearn_tags__().input_tags.positive_only else StandardScaler()
     if is_regressor(estimator) or is_classifier(estimator):
-        return make_pipeline(StandardScaler(), estimator)
-    return make_pipeline(StandardScaler(), estimator, Ridge())
+        return make_pipeline(scaler, estimator)
+    return make_pipeline(scaler, estimator, Ridge())
 
 
 def selection_data(entry):

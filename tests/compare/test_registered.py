@@ -8,12 +8,29 @@ import scipy.linalg
 from numpy.testing import assert_allclose
 from sklearn.utils import Bunch
 
-from sparsesci.compare import _least_squares, _sketching, _transport_entropic, list_methods
+from sparsesci.compare import (
+    _calibration,
+    _decomposition,
+    _least_squares,
+    _sbl,
+    _sketching,
+    _streaming,
+    _transport_entropic,
+    _unmixing,
+    list_methods,
+)
 from sparsesci.compare._measure import Effort, measure_case
 from sparsesci.compare._model import NOT_INSTALLED, OK, OURS
 from sparsesci.compare._run import _COMPARISONS
 
 SMALL = {
+    "blind_calibrate": [_calibration._problem(16, 12, 5, 0.0), _calibration._problem(16, 12, 5, 0.1)],
+    "sparse_encode": [
+        _decomposition._problem(10, 24, 12, 2),
+        _decomposition._lasso_problem(10, 24, 12, 2),
+        _decomposition._problem(10, 24, 12, 2),
+    ],
+    "fcls": [_unmixing._problem((6, 6), 3), _unmixing._problem((6, 6), 5)],
     "fwht": [_sketching._fwht_problem(256), _sketching._fwht_problem(1024), _sketching._fwht_problem((3, 64))],
     "sketch": [
         _sketching._sketch_problem(lambda seed: _sketching.make_gaussian_regression(600, 8, random_state=seed).A, 64),
@@ -32,6 +49,14 @@ SMALL = {
         _least_squares._hard_problem("spread", 512, 8, 128),
         _least_squares._hard_problem("spike", 512, 8, 128),
         _least_squares._hard_problem("pairs", 512, 8, 128),
+    ],
+    "kron_sbl": [_sbl._tensor_problem((3, 4, 4), 4, 1)],
+    "SparseBayesianRegressor": [_sbl._regression_problem(40, 20, 3)],
+    "streaming_pca": [
+        _streaming._problem(lambda seed: _streaming.make_spiked(400, 12, 4.0, random_state=seed)),
+        _streaming._problem(lambda seed: _streaming.make_heavy_rows(400, 12, 4.0, 4, random_state=seed)),
+        _streaming._problem(lambda seed: _streaming.make_oja_hard(20, 16, 4.0, 4, random_state=seed)),
+        _streaming._problem(lambda seed: _streaming.make_late_signal(400, 12, 9.0, "last", random_state=seed)),
     ],
 }
 SMALL["entropic_transport"] = [
@@ -183,3 +208,12 @@ class TestRegressionMetrics:
 
     def test_singular_subsample_has_no_bound(self):
         assert np.isnan(_least_squares._subsample_fit(np.zeros((10, 3)), np.ones(10), 100)[1])
+
+
+def test_lost_correlation():
+    problem = SMALL["streaming_pca"][0](0)
+    assert 0 < _streaming.lost_correlation(problem, problem.vector) < 1e-14
+    assert 0 < _streaming.lost_correlation(problem, -problem.vector) < 1e-14
+    turned = np.linalg.svd(problem.vector[np.newaxis])[2][1]
+    assert_allclose(_streaming.lost_correlation(problem, 0.6 * problem.vector + 0.8 * turned), 0.64)
+    assert np.isnan(_streaming.lost_correlation(problem, None))

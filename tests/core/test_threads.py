@@ -1,6 +1,7 @@
 """The range scheduler: every chunk once, clean exceptions, forks, and BLAS held to one thread."""
 
 import _thread
+import contextlib
 import os
 import signal
 import threading
@@ -212,6 +213,15 @@ def interrupted_run(interrupt, n_jobs, n_chunks=400):
     return started, ended
 
 
+@pytest.fixture
+def interrupts_raise():
+    """Python leaves SIGINT ignored in a process that a shell started in the background."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
+
+
+@pytest.mark.usefixtures("interrupts_raise")
 @pytest.mark.parametrize("n_jobs", [1, 2, 7])
 @pytest.mark.parametrize(
     "interrupt",
@@ -452,6 +462,21 @@ class TestSingleThreadedBlas:
         with single_threaded_blas():
             assert set(blas_threads()) == {1}
         assert set(blas_threads()) == {2}
+
+    def test_interrupted_anywhere(self):
+        def use():
+            with single_threaded_blas():
+                assert set(blas_threads()) == {1}
+
+        with Interrupt() as counted:
+            use()
+        assert counted.places > 3
+        for at in range(1, counted.places + 1):
+            with Interrupt(at) as interrupt, contextlib.suppress(KeyboardInterrupt):
+                use()
+            assert interrupt.delivered
+            assert set(blas_threads()) == {2}, f"interrupted at {interrupt.where}"
+            use()
 
     def test_nested(self):
         with single_threaded_blas():

@@ -1,0 +1,3 @@
+"""Sampling rows and points: determinantal and volume sampling, leverage and sensitivity scores, coresets."""
+
+__all__ = []

@@ -1,0 +1,148 @@
+"""Control variates of the sliced cost: quadratic bounds with known means, and the cost between Gaussian fits."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import erf, gamma, hyp1f1
+
+from sparsesci._core.rng import stream_of
+from sparsesci.transport import _directions
+
+_FAR = 200.0  # delta^2 / (2 s^2) from which on the asymptotic series is used
+_NOTHING = 16 * np.finfo(np.float64).eps
+_QMC_DIRECTIONS = 1 << 14
+
+
+class Moments(NamedTuple):
+    """Difference of the means, traces of the covariances, and factors F with F F^T = C (None for C = 0)."""
+
+    difference: np.ndarray
+    traces: tuple
+    factors: tuple
+
+
+def _factor(points, weights):
+    points = points.astype(np.float64)
+    centred = points - np.average(points, axis=0, weights=weights)
+    root = np.sqrt(np.full(len(points), 1 / len(points)) if weights is None else weights)
+    scaled = root[:, np.newaxis] * centred
+    trace = float(np.sum(scaled * scaled))
+    if trace <= _NOTHING**2:
+        return 0.0, None
+    n, d = scaled.shape
+    if n < d:
+        return trace, scaled.T
+    values, vectors = np.linalg.eigh(scaled.T @ scaled)
+    return trace, vectors * np.sqrt(np.maximum(values, 0.0))
+
+
+def moments(pair):
+    """Return the moments of two clouds (points by features)."""
+    means = [
+        np.average(points.astype(np.float64), axis=0, weights=weights)
+        for points, weights in ((pair.x, pair.x_weights), (pair.y, pair.y_weights))
+    ]
+    difference = means[0] - means[1]
+    # What is left of rounding after centring is no difference.
+    difference[np.abs(difference) <= _NOTHING] = 0.0
+    first, second = _factor(pair.x, pair.x_weights), _factor(pair.y, pair.y_weights)
+    return Moments(difference, (first[0], second[0]), (first[1], second[1]))
+
+
+def deviation(factor, directions):
+    """Return the standard deviations of the projections."""
+    return np.zeros(len(directions)) if factor is None else np.linalg.norm(directions @ factor, axis=1)
+
+
+def variates(kind, given, directions):
+    """Return the centred control variates of ``kind`` as columns, and their means before centring."""
+    d = directions.shape[1]
+    shift = (directions @ given.difference) ** 2
+    shift_mean = float(given.difference @ given.difference) / d
+    spreads = [deviation(factor, directions) ** 2 for factor in given.factors]
+    spread_means = [trace / d for trace in given.traces]
+    columns, means = {
+        "lower": ([shift], [shift_mean]),
+        "upper": ([shift + spreads[0] + spreads[1]], [shift_mean + sum(spread_means)]),
+        "both": ([shift, spreads[0] + spreads[1]], [shift_mean, sum(spread_means)]),
+        "moments": ([shift, *spreads], [shift_mean, *spread_means]),
+    }[kind]
+    means = np.array(means)
+    return np.stack(columns, axis=1) - means, means
+
+
+def regress(costs, centred):
+    """Return the coefficients of the least-squares fit of the costs by 1 and the variates; 0 for a zero variate."""
+    scale = np.abs(centred).max(axis=0)
+    used = scale > 0
+    coefficients = np.zeros(centred.shape[1])
+    if used.any():
+        design = np.column_stack([np.ones(len(costs)), centred[:, used] / scale[used]])
+        coefficients[used] = np.linalg.lstsq(design, costs, rcond=1e-13)[0][1:] / scale[used]
+    return coefficients
+
+
+def ratio_coefficient(costs, centred):
+    """Return the coefficient in the form of the paper, for a single variate."""
+    k = centred[:, 0]
+    norm = np.mean(k * k)
+    return np.array([np.mean((costs - costs.mean()) * k) / norm if norm > 0 else 0.0])
+
+
+def gaussian_costs(delta, s, p):
+    """Return E |delta + s Z|**p for a standard normal Z, elementwise."""
+    if p == 2:
+        return delta**2 + s**2
+    delta, out = np.abs(delta), np.abs(delta) ** p
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        exponent = np.where(s > 0, 0.5 * (delta / s) ** 2, np.inf)
+    far = (exponent > _FAR) & np.isfinite(exponent)
+    ratio = 0.5 / exponent[far]
+    out[far] *= 1 + p * (p - 1) / 2 * ratio * (1 + (p - 2) * (p - 3) / 4 * ratio * (1 + (p - 4) * (p - 5) / 6 * ratio))
+    near = exponent <= _FAR
+    z, spread = exponent[near], s[near]
+    if p == 1:
+        out[near] = delta[near] * erf(np.sqrt(z)) + spread * np.sqrt(2 / np.pi) * np.exp(-z)
+    else:
+        factor = spread**p * 2 ** (p / 2) * gamma((p + 1) / 2) / np.sqrt(np.pi)
+        out[near] = factor * hyp1f1(-p / 2, 0.5, -z)
+    return out
+
+
+def gaussian_variate(given, directions, p):
+    """Return the cost between the Gaussian fits of the projections, for every direction."""
+    s = [deviation(factor, directions) for factor in given.factors]
+    return gaussian_costs(directions @ given.difference, np.abs(s[0] - s[1]), p)
+
+
+def second_level_size(n_directions, n_points, d):
+    """Return how many directions the mean of the Gaussian cost is estimated from."""
+    affordable = 0.25 * n_directions * n_points * (d + np.log2(n_points)) / d**2
+    # With fewer than 20 to one, the error of the mean would be the larger part on clouds that differ little.
+    return int(max(20 * n_directions, 64, min(64 * n_directions, 2000, affordable)))
+
+
+def gaussian_mean(given, p, n_directions, n_points, key, index, quasi):
+    """Return the mean of the Gaussian cost over the sphere, and its standard error (None for quasi-Monte Carlo).
+
+    For p = 2 the quadratic part is exact, and only the cross term is sampled.
+    """
+    d = len(given.difference)
+    if quasi:
+        nodes = _directions._sobol(_QMC_DIRECTIONS, d, key, stream_of(_directions.SECOND_LEVEL, index))
+        per_block = len(nodes)
+    else:
+        size = second_level_size(n_directions, n_points, d)
+        per_block = min(d, -(-size // 8))
+        n_blocks = -(-size // per_block)
+        stream = stream_of(_directions.SECOND_LEVEL, index)
+        nodes = _directions.orthogonal_rows(n_blocks * per_block, per_block, d, key, stream)
+    if p == 2:
+        s = [deviation(factor, nodes) for factor in given.factors]
+        exact = (float(given.difference @ given.difference) + sum(given.traces)) / d
+        sampled = -2.0 * s[0] * s[1]
+    else:
+        exact, sampled = 0.0, gaussian_variate(given, nodes, p)
+    blocks = sampled.reshape(-1, per_block).mean(axis=1)
+    error = None if quasi else float(blocks.std(ddof=1) / np.sqrt(len(blocks)))
+    return exact + float(blocks.mean()), error
