@@ -13,7 +13,9 @@ pytestmark = pytest.mark.cuda
 def test_whole_problem():
     C = np.random.default_rng(0).random((3, 2))
     C[2, 1] = np.inf
-    on_gpu, on_cpu = (entropic_transport(C, reg=0.3, tol=1e-4, device=device) for device in ("cuda", "cpu"))
+    on_gpu, on_cpu = (
+        entropic_transport(C, reg=0.3, tol=1e-2, n_sinkhorn=0, device=device) for device in ("cuda", "cpu")
+    )
     assert on_gpu.converged
     assert_allclose(on_gpu.plan, on_cpu.plan, atol=1e-8)
     assert on_gpu.n_evaluations == on_cpu.n_evaluations
@@ -22,7 +24,7 @@ def test_whole_problem():
 def test_points():
     X = np.random.default_rng(0).random((3, 2))
     on_gpu, on_cpu = (
-        entropic_transport_points(X, X[:2] + 1, reg=1.0, tol=1e-4, device=device) for device in ("cuda", "cpu")
+        entropic_transport_points(X, X[:2] + 1, reg=2.0, tol=1e-2, device=device) for device in ("cuda", "cpu")
     )
     assert_allclose(on_gpu.plan, on_cpu.plan, atol=1e-8)
 
