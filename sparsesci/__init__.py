@@ -11,7 +11,7 @@ Subpackages are loaded when they are first used, so that ``import sparsesci`` st
 ``unmixing``        hyperspectral unmixing: endmembers and abundances, also from scenes with broken bands
 ``calibration``     blind gain calibration: signals and sensor gains from the same readings
 ``decomposition``   sparse coding and dictionary learning, with penalties beyond l1
-``transport``       sliced Wasserstein distances with variance reduction
+``transport``       sliced Wasserstein distances with variance reduction, entropic transport
 ``datasets``        generators, bundled data and loaders
 ``compare``         head-to-head comparisons with what a user would pick instead
 ==================  ==========================================================================

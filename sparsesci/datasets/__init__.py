@@ -15,6 +15,7 @@ from sparsesci.datasets._sparse_codes import make_sparse_codes
 from sparsesci.datasets._spectral import fetch_samson
 from sparsesci.datasets._streaming import make_heavy_rows, make_late_signal, make_oja_hard, make_spiked
 from sparsesci.datasets._tabular import load_diabetes_regression, load_digits_regression
+from sparsesci.datasets._transport_entropic import load_digits_transport, make_gaussian_clouds, make_random_assignment
 from sparsesci.datasets._unmixing import load_usgs_library, make_unmixing_scene
 
 __all__ = [
@@ -23,9 +24,11 @@ __all__ = [
     "get_data_home",
     "load_diabetes_regression",
     "load_digits_regression",
+    "load_digits_transport",
     "load_image_regression",
     "load_usgs_library",
     "make_blind_calibration",
+    "make_gaussian_clouds",
     "make_gaussian_regression",
     "make_heavy_rows",
     "make_high_leverage_regression",
@@ -37,6 +40,7 @@ __all__ = [
     "make_least_squares",
     "make_linf_hard_instance",
     "make_oja_hard",
+    "make_random_assignment",
     "make_sparse_codes",
     "make_sparse_regression",
     "make_spiked",

@@ -15,6 +15,7 @@ from sparsesci.compare import (
     _sbl,
     _sketching,
     _streaming,
+    _transport_entropic,
     _unmixing,
     list_methods,
 )
@@ -58,6 +59,10 @@ SMALL = {
         _streaming._problem(lambda seed: _streaming.make_late_signal(400, 12, 9.0, "last", random_state=seed)),
     ],
 }
+SMALL["entropic_transport"] = [
+    _transport_entropic._assignment(40, 1 / 50),
+    _transport_entropic._clouds(40, 1 / 50),
+]
 CASES = [
     (method, number, dataclasses.replace(case, make=SMALL[method][number], rounds=0))
     for method in list_methods()
