@@ -106,11 +106,14 @@ def test_an_array_on_the_device_is_not_used_on_the_cpu():
 
 
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
-@pytest.mark.parametrize(("value", "dtype"), [(np.nan, np.float64), (np.inf, np.float32), (np.inf, np.complex128)])
-def test_not_finite_on_the_device(value, dtype):
-    A = integers((N_ROWS, 3), dtype)
-    A[17, 1] = value
-    for kind in KINDS:
+@pytest.mark.parametrize(
+    ("value", "dtype", "kinds"),
+    [(np.nan, np.float64, KINDS), (np.inf, np.float32, ["countsketch"]), (np.inf, np.complex128, ["gaussian"])],
+)
+def test_not_finite_on_the_device(value, dtype, kinds):
+    A = integers((N_ROWS, 1), dtype)
+    A[17, 0] = value
+    for kind in kinds:
         with pytest.raises(ValueError, match="A contains NaN or infinity"):
             operator(kind).sketch(cuda.to_device(A), device="cuda")
 

@@ -29,14 +29,14 @@ def pursuit(dtype, k, eps, recursive):
     return {**arguments, "energies": energies, "k": k, "eps": eps, "recursive": recursive}
 
 
-def descent(dtype, kind, positive=False):
-    # Weakly coherent atoms: every step costs the simulator many barriers between its threads.
-    arguments, _ = coding(dtype, n=1, size=34, features=150)
+def descent(dtype, kind, positive=False, size=9):
+    # Few and weakly coherent atoms: every step costs the simulator many barriers between its threads.
+    features = 4 * size
+    arguments, _ = coding(dtype, n=1, size=size, features=features)
     tol = 1e-8 if dtype == "float64" else 1e-6
     penalty = {"order": GREEDY, "kind": kind, "lam": 1.5, "param": 4.0, "positive": positive}
-    return {
-        **arguments, **penalty, "n_features": 150, "tol": tol, "max_iter": 50, "converged": np.zeros(1, dtype=bool),
-    }  # fmt: skip
+    stopping = {"n_features": features, "tol": tol, "max_iter": 50}
+    return {**arguments, **penalty, **stopping, "converged": np.zeros(1, dtype=bool)}
 
 
 CASES = {
@@ -57,14 +57,15 @@ CASES = {
     "sparsesci.decomposition._descent_cuda": {
         "descend": tuple(
             Case(
-                f"{dtype} kind {kind} {positive}",
-                lambda dtype=dtype, kind=kind, positive=positive: descent(dtype, kind, positive),
+                f"{dtype} kind {kind} {positive} {size} atoms",
+                lambda dtype=dtype, kind=kind, positive=positive, size=size: descent(dtype, kind, positive, size),
                 DESCENT_TOLERANCE[dtype],
             )
-            for dtype, kind, positive in (
-                *((("float64", kind, False)) for kind in range(8)),
-                ("float32", 1, False),
-                ("float64", 0, True),
+            for dtype, kind, positive, size in (
+                *((("float64", kind, False, 9)) for kind in range(8)),
+                ("float64", 0, False, 34),
+                ("float32", 1, False, 9),
+                ("float64", 0, True, 9),
             )
         )
     },
