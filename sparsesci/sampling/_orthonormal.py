@@ -110,7 +110,7 @@ def _cholesky_qr2(V, n_jobs):
 def _triangular_factor(gram, n):
     """Return the upper Cholesky factor, or None if it is too badly conditioned to tell the rank."""
     lengths = np.sqrt(np.diagonal(gram))
-    if not (0.0 < lengths.min() and lengths.max() ** 2 < _LARGEST_SQUARE):
+    if not (lengths.min() > 0.0 and lengths.max() ** 2 < _LARGEST_SQUARE):
         return None
     try:
         factor = linalg.cholesky(gram / np.outer(lengths, lengths), check_finite=False)
