@@ -80,7 +80,7 @@ class _Mixture:
             raise ValueError(f"S must be a vector of item numbers; got shape {items.shape} and dtype {items.dtype}")
         if items.min() < 0 or items.max() >= self.n_items or np.unique(items).size < items.size:
             raise ValueError(f"S must hold distinct item numbers in [0, {self.n_items}); got {S!r}")
-        return items.astype(np.int64)
+        return np.sort(items.astype(np.int64))
 
     def _log_volume(self, items):
         """Return log det L_S, where eigenvalues that are infinite count as one and take up their dimensions of S."""
@@ -188,12 +188,12 @@ class FiniteDPP(_Mixture):
     >>> x = np.linspace(0, 1, 100)
     >>> dpp = FiniteDPP("likelihood", 10 * np.exp(-((x[:, None] - x) ** 2) / 0.02))
     >>> round(dpp.expected_size(), 3)
-    7.906
+    11.581
     >>> items = dpp.sample(random_state=0)
     >>> bool(np.isfinite(dpp.log_prob(items)))
     True
     >>> [len(sample) for sample in dpp.sample(3, random_state=0)]
-    [8, 8, 8]
+    [12, 12, 12]
     """
 
     def sample(self, n_samples=None, size=None, random_state=None, *, n_jobs=None, device="cpu"):

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import _safe_indexing, check_consistent_length
+from sklearn.utils import _safe_indexing, check_array, check_consistent_length
 from sklearn.utils.validation import validate_data
 
 from sparsesci._core.arrays import check_rows
@@ -15,6 +15,7 @@ from sparsesci._core.validation import check_flag, check_integer, check_option
 from sparsesci.sampling._orthonormal import OrthonormalBasis, orthonormal_basis
 from sparsesci.sampling._projection_dpp import draw_projection
 
+_DTYPES = [np.float64, np.float32]
 _RANKS = ("error", "truncate")
 _FURTHER_ROWS = 4
 _ORDER = 5
@@ -235,8 +236,8 @@ class VolumeSampler(BaseEstimator):
         self : VolumeSampler
         """
         self._check()
-        rows = validate_data(self, X, dtype=[np.float64, np.float32])
-        basis = checked_basis(rows, self.rank, self.n_jobs)
+        basis = checked_basis(check_array(X, dtype=_DTYPES, input_name="X"), self.rank, self.n_jobs)
+        validate_data(self, X, skip_check_array=True)
         self.leverage_ = np.einsum("ij,ij->i", basis.V, basis.V)
         self.rank_ = basis.rank
         return self
@@ -256,13 +257,18 @@ class VolumeSampler(BaseEstimator):
         y_sampled : of the kind of ``y``, or None
         """
         where = self._check()
-        rows = validate_data(self, X, dtype=[np.float64, np.float32])
+        rows = check_array(X, dtype=_DTYPES, input_name="X")
         if y is not None:
             check_consistent_length(X, y)
         given = self.n_samples, self.rescaled, self.rank, self.random_state, self.n_jobs
         drawn = draw_volume(rows, *given, where)
+        validate_data(self, X, skip_check_array=True)
         self.leverage_, self.rank_ = drawn.leverage, drawn.basis.rank
         self.sample_indices_, self.sample_weight_ = drawn.indices, drawn.weights
-        X = X if hasattr(X, "iloc") else np.asarray(X)
-        X_sampled = _safe_indexing(X, drawn.indices)
-        return X_sampled, None if y is None else _safe_indexing(y, drawn.indices)
+        return _taken(X, drawn.indices), None if y is None else _taken(y, drawn.indices)
+
+
+def _taken(rows, indices):
+    """Return some rows of a data frame or series, or of whatever can be an array."""
+    is_frame = hasattr(rows, "__dataframe__") or hasattr(rows, "to_numpy")
+    return _safe_indexing(rows if is_frame else np.asarray(rows), indices)

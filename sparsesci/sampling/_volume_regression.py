@@ -114,7 +114,7 @@ class VolumeSampledRegression(RegressorMixin, BaseEstimator):
             labels that are not finite or not as many as were asked for.
         """
         where = self._check()
-        rows = validate_data(self, X, dtype=[np.float64, np.float32])
+        rows = check_array(X, dtype=[np.float64, np.float32], input_name="X")
         if not callable(y):
             y = _check_labels(y, len(rows))
         design = np.column_stack([np.ones(len(rows)), rows]) if self.fit_intercept else rows
@@ -122,6 +122,7 @@ class VolumeSampledRegression(RegressorMixin, BaseEstimator):
         drawn = draw_volume(design, *given, where)
         labels, n_labels = _obtain_labels(y, drawn.indices)
         coefficients = _solve(design, drawn, labels)
+        validate_data(self, X, skip_check_array=True)
 
         self.intercept_ = coefficients[0] if self.fit_intercept else np.zeros(labels.shape[1:])[()]
         self.coef_ = np.ascontiguousarray(coefficients[1:].T if self.fit_intercept else coefficients.T)
@@ -161,6 +162,8 @@ def _check_labels(y, n_expected):
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None")
     with naming("y"):
+        if np.isscalar(y):
+            raise ValueError(f"expected an array of labels, got {y!r}")
         y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
         if y.ndim not in (1, 2):
             raise ValueError(f"expected one or two dimensions, got shape {y.shape}")
