@@ -2,6 +2,7 @@
 
 import numpy as np
 from numba import njit, uint64
+from sklearn.utils import check_array
 
 from sparsesci._core.rng import random_words, stream_of, uniform_from_words
 from sparsesci._core.validation import check_integer, naming
@@ -49,14 +50,11 @@ def log_elementary_symmetric_polynomials(lam, k):
     """
     k = check_integer("k", k, minimum=0)
     with naming("lam"):
-        lam = np.asarray(lam)
-        if lam.dtype.kind not in "buif":
-            raise TypeError(f"expected numbers, got dtype {lam.dtype}")
-        lam = lam.astype(np.float64)
-        if lam.ndim != 1 or lam.size == 0:
-            raise ValueError(f"expected a vector that is not empty, got shape {lam.shape}")
-        if not np.isfinite(lam).all() or lam.min() < 0.0:
-            raise ValueError("expected finite numbers that are not negative, got NaN, infinity or a negative number")
+        if np.asarray(lam).dtype.kind in "mM":
+            raise TypeError("expected numbers, got dates")
+        lam = check_array(lam, dtype=np.float64, ensure_2d=False, input_name="lam")
+        if lam.ndim != 1 or lam.min() < 0.0:
+            raise ValueError(f"expected a vector of numbers that are not negative, got shape {lam.shape}")
     logarithms = np.full(k + 1, -np.inf)
     logarithms[0] = 0.0
     with np.errstate(divide="ignore"):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing, check_array, check_consistent_length
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsesci._core.arrays import check_rows
 from sparsesci._core.device import resolve_device
@@ -110,7 +110,9 @@ def check_options(rescaled, rank, n_jobs):
 
 def draw_volume(X, n_samples, rescaled, rank, random_state, n_jobs, device):
     """Return a ``VolumeSample`` of the rows of an array that has been checked; ``n_samples=None`` is twice the rank."""
-    n = X.shape[0]
+    n, d = X.shape
+    if n < d and rank == "error":
+        raise ValueError(f"X must have at least as many rows as columns, n_samples >= {d}; got n_samples = {n}")
     if n_samples is not None and n_samples > n and not rescaled:
         raise ValueError(f"n_samples must be at most the number of rows, n_samples = {n}; got {n_samples}")
     basis = checked_basis(X, rank, n_jobs)
@@ -133,16 +135,14 @@ def draw_volume(X, n_samples, rescaled, rank, random_state, n_jobs, device):
 
 def checked_basis(X, rank, n_jobs):
     """Return an orthonormal basis of the columns of ``X``; ValueError if there is none of full rank, or of none."""
-    n, d = X.shape
-    if n < d and rank == "error":
-        raise ValueError(f"X must have at least as many rows as columns, n_samples >= {d}; got n_samples = {n}")
+    d = X.shape[1]
     basis = orthonormal_basis(X, n_jobs=n_jobs)
     if basis.rank == 0:
         raise ValueError("X must have a column that is not zero")
     if basis.rank < d and rank == "error":
         raise ValueError(
-            f"X must have full column rank, {d}; its numerical rank is {basis.rank}. rank='truncate' samples in the "
-            "span of its columns"
+            f"X, of n_samples = {X.shape[0]} rows, must have full column rank, {d}; its numerical rank is "
+            f"{basis.rank}. rank='truncate' samples in the span of its columns"
         )
     return basis
 
@@ -238,9 +238,11 @@ class VolumeSampler(BaseEstimator):
         self._check()
         basis = checked_basis(check_array(X, dtype=_DTYPES, input_name="X"), self.rank, self.n_jobs)
         validate_data(self, X, skip_check_array=True)
-        self.leverage_ = np.einsum("ij,ij->i", basis.V, basis.V)
-        self.rank_ = basis.rank
+        self._learn(basis, np.einsum("ij,ij->i", basis.V, basis.V))
         return self
+
+    def _learn(self, basis, leverage):
+        self.leverage_, self.rank_, self._transform = leverage, basis.rank, basis.transform
 
     def fit_resample(self, X, y=None):
         """Compute the leverage scores and draw rows.
@@ -263,9 +265,29 @@ class VolumeSampler(BaseEstimator):
         given = self.n_samples, self.rescaled, self.rank, self.random_state, self.n_jobs
         drawn = draw_volume(rows, *given, where)
         validate_data(self, X, skip_check_array=True)
-        self.leverage_, self.rank_ = drawn.leverage, drawn.basis.rank
+        self._learn(drawn.basis, drawn.leverage)
         self.sample_indices_, self.sample_weight_ = drawn.indices, drawn.weights
         return _taken(X, drawn.indices), None if y is None else _taken(y, drawn.indices)
+
+    def score_samples(self, X):
+        """Return the leverage scores that new rows would have, next to those of ``leverage_``.
+
+        A score above one belongs to a row farther out than any of the data can be: a prediction there is an
+        extrapolation.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+
+        Returns
+        -------
+        leverage : ndarray of shape (n_rows,)
+            ``x @ inv(X_fit.T @ X_fit) @ x``; of columns that depend on one another, in as many of them as the rank.
+        """
+        check_is_fitted(self)
+        rows = validate_data(self, X, dtype=_DTYPES, reset=False)
+        coordinates = rows @ self._transform
+        return np.einsum("ij,ij->i", coordinates, coordinates)
 
 
 def _taken(rows, indices):

@@ -168,7 +168,7 @@ def _check_labels(y, n_expected):
         if y.ndim not in (1, 2):
             raise ValueError(f"expected one or two dimensions, got shape {y.shape}")
         if len(y) != n_expected:
-            raise ValueError(f"expected {n_expected} labels, inconsistent with {len(y)} given")
+            raise ValueError(f"expected a label for each of {n_expected} samples, got {len(y)}")
     return y
 
 

@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LinearRegression
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sparsesci.sampling import VolumeSampledRegression, VolumeSampler, volume_sample
 from sparsesci.sampling._volume import _draw_complement
@@ -29,7 +30,7 @@ def test_law(size):
     X = design(7, 2)
     sets, probabilities = reference.volume_probabilities(X, size)
     assert abs(probabilities.sum() - 1) < 1e-12
-    assert law_p_value(samples(X, size, 1500), sets, probabilities) > LEVEL
+    assert law_p_value(samples(X, size, 1000), sets, probabilities) > LEVEL
 
 
 def test_reverse_iterative_sampling_has_the_same_law():
@@ -42,11 +43,11 @@ def test_reverse_iterative_sampling_has_the_same_law():
 def test_law_of_rescaled_sampling():
     X = design(5, 2, seed=3)
     sequences, probabilities = reference.rescaled_probabilities(X, 3)
-    drawn = samples(X, 3, 3000, rescaled=True)
+    drawn = samples(X, 3, 2000, rescaled=True)
     counts = np.bincount(drawn @ [25, 5, 1], minlength=125)
     possible = probabilities > 1e-12
     assert counts[~possible].sum() == 0
-    assert stats.chisquare(counts[possible], 3000 * probabilities[possible]).pvalue > LEVEL
+    assert stats.chisquare(counts[possible], 2000 * probabilities[possible]).pvalue > LEVEL
     assert (sequences[:, 0] * 25 + sequences[:, 1] * 5 + sequences[:, 2] == np.arange(125)).all()
 
 
@@ -93,11 +94,11 @@ def test_regression_is_unbiased(options):
     X[0] *= 8  # a row that uniform sampling misses
     generator = np.random.default_rng(0)
     fits = []
-    for _ in range(600):
+    for _ in range(300):
         model = VolumeSampledRegression(**options, random_state=generator).fit(X, y)
         fits.append([model.intercept_, *model.coef_])
     full = LinearRegression().fit(X, y)
-    z = (np.mean(fits, axis=0) - [full.intercept_, *full.coef_]) / (np.std(fits, axis=0) / np.sqrt(600))
+    z = (np.mean(fits, axis=0) - [full.intercept_, *full.coef_]) / (np.std(fits, axis=0) / np.sqrt(300))
     assert np.abs(z).max() < 5
 
 
@@ -195,6 +196,24 @@ def test_frames_stay_frames():
     pandas.testing.assert_frame_equal(X, frame.iloc[sampler.sample_indices_])
     pandas.testing.assert_series_equal(y, target.iloc[sampler.sample_indices_])
     assert sampler.fit_resample(frame)[1] is None
+    assert list(sampler.feature_names_in_) == ["a", "b"]
+
+
+@pytest.mark.filterwarnings("ignore")
+@parametrize_with_checks([VolumeSampler(random_state=0), VolumeSampler(rescaled=True, rank="truncate", random_state=0)])
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+def test_scores_of_new_rows():
+    X = design(50, 4)
+    sampler = VolumeSampler(10, random_state=0).fit(X)
+    np.testing.assert_allclose(sampler.score_samples(X), sampler.leverage_, atol=1e-13)
+    new = design(5, 4, seed=9)
+    expected = np.einsum("ij,ij->i", new, np.linalg.solve(X.T @ X, new.T).T)
+    np.testing.assert_allclose(sampler.score_samples(new), expected, atol=1e-13)
+    with pytest.raises(ValueError, match="features"):
+        sampler.score_samples(new[:, :3])
 
 
 @pytest.mark.parametrize(
