@@ -21,6 +21,8 @@ BLOCK = 1024
 
 #: A residual below this share of the row's squared length is rounding: the row depends on those that were taken.
 NEGLIGIBLE = 1e-28
+#: By how much a squared length may shrink before its direction is computed again: one digit of the length is lost.
+CANCELLATION = 100.0
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 RANGE_BLOCKS = 8
 _BATCH = 16
@@ -161,7 +163,7 @@ def orthogonalise(Q, n_rows, v, coefficients, length):
     """Make v orthogonal to the rows of Q, given its products with them; return its squared length."""
     left = _subtract(Q, n_rows, coefficients, v)
     # "Twice is enough" (Kahan and Parlett): a second pass where cancellation has spoiled the first.
-    if 2.0 * left < length:
+    if CANCELLATION * left < length:
         project(Q, n_rows, v, coefficients, left, -np.inf)
         left = _subtract(Q, n_rows, coefficients, v)
     return left
