@@ -65,7 +65,7 @@ def test_probabilities(kernel, matrix, probabilities):
     dpp = FiniteDPP(kernel, matrix)
     np.testing.assert_allclose(np.exp([dpp.log_prob(S) for S in SETS]), probabilities, atol=1e-13)
     np.testing.assert_allclose(dpp.inclusion_probabilities(), inclusion(probabilities), atol=1e-12)
-    assert dpp.log_prob([4, 0]) == dpp.log_prob(np.array([0, 4]))
+    assert dpp.log_prob([4, 0]) == dpp.log_prob(np.array([0, 4])) == dpp.log_prob({0, 4})
 
 
 @pytest.mark.parametrize("size", [2, 3, 4])
