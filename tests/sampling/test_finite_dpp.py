@@ -115,6 +115,19 @@ def test_small_singular_values_of_features_survive():
     assert abs(KDPP("features", Q * np.array([1.0, 1e-5, 1e-10]), 3).log_prob([1, 2, 3])) < 100
 
 
+@pytest.mark.parametrize("size", [None, 24])
+def test_items_in_many_blocks(size):
+    """Items are drawn as often as they should where the search goes over several blocks of them."""
+    scales = np.linspace(0.02, 1, 3000)[:, np.newaxis]
+    features = np.random.default_rng(0).standard_normal((3000, 30)) * scales
+    dpp = FiniteDPP("features", features) if size is None else KDPP("features", features, size)
+    drawn = np.concatenate(list(dpp.sample(1500, random_state=0)))
+    counts = np.bincount(drawn, minlength=3000).reshape(20, -1).sum(axis=1)
+    expected = 1500 * dpp.inclusion_probabilities().reshape(20, -1).sum(axis=1)
+    # Items repel each other: a count varies less than a Poisson variable.
+    assert np.abs((counts - expected) / np.sqrt(expected)).max() < 5.5
+
+
 def test_the_empty_set():
     dpp = FiniteDPP("likelihood", np.zeros((3, 3)))
     assert dpp.sample(random_state=0).size == 0
