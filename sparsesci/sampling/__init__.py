@@ -1,3 +1,7 @@
 """Sampling rows and points: determinantal and volume sampling, leverage and sensitivity scores, coresets."""
 
-__all__ = []
+from sparsesci.sampling._polynomials import OrthogonalPolynomials
+
+__all__ = [
+    "OrthogonalPolynomials",
+]
