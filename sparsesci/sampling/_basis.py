@@ -52,6 +52,6 @@ class Basis(ABC):
 
 
 def unit_rows(rows):
-    """Return rows / |rows| and |rows|^2."""
+    """Return rows / |rows| and |rows|^2; rows of zeros stay zero."""
     squares = np.einsum("ij,ij->i", rows, rows)
-    return rows / np.sqrt(squares)[:, np.newaxis], squares
+    return rows / np.sqrt(np.where(squares > 0, squares, 1.0))[:, np.newaxis], squares
