@@ -206,9 +206,7 @@ class CandidateSetBasis(Basis):
 
     def _draw_dpp(self, key, first, count, n_jobs):
         source = np.random.Generator(np.random.Philox(key=[int(key), int(first)]))
-        return projection_dpp(
-            self._values, n_samples=count, check_input=False, random_state=source, n_jobs=n_jobs
-        )
+        return projection_dpp(self._values, n_samples=count, check_input=False, random_state=source, n_jobs=n_jobs)
 
     def _directions(self, places, n_jobs, device):
         directions, _ = unit_rows(self._values[places])

@@ -196,14 +196,14 @@ def accept_row(row, threshold_share, Q, j):
     v = Q[j]
     for i in range(row.size):
         v[i] = row[i]
-    for l in range(j):
-        product = _dot(Q[l], row)
+    for i in range(j):
+        product = _dot(Q[i], row)
         rest -= product * product
         if rest <= threshold:
             return False
-        _subtract(v, product, Q[l])
-    for l in range(j):
-        _subtract(v, _dot(Q[l], v), Q[l])
+        _subtract(v, product, Q[i])
+    for i in range(j):
+        _subtract(v, _dot(Q[i], v), Q[i])
     square = _dot(v, v)
     if not square > threshold or square <= _REPEATED * length:
         return False
@@ -350,7 +350,19 @@ def dpp_points(
 
     def task(start, stop):
         _dpp_points(
-            key, first, drawn_degrees, families, degrees, starts, recurrence, offsets, positions, out, trials, start, stop
+            key,
+            first,
+            drawn_degrees,
+            families,
+            degrees,
+            starts,
+            recurrence,
+            offsets,
+            positions,
+            out,
+            trials,
+            start,
+            stop,
         )
 
     run_ranges(task, len(out), max(1, 2000 // m**2), n_jobs)
@@ -377,5 +389,3 @@ def tridiagonal_points(key, first, family, out, n_jobs):
         _shuffle(key, first, out, start, stop)
 
     run_ranges(task, n, max(1, 2000 // m), n_jobs)
-
-

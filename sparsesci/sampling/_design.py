@@ -27,7 +27,7 @@ _ORDER, _COIN = 0x5120, 0x5121
 class Design(NamedTuple):
     """Points and weights for weighted least squares.
 
-    Attributes
+    Parameters
     ----------
     points : ndarray of shape (n, dimension)
     weights : ndarray of shape (n,)
@@ -256,7 +256,7 @@ def make_design(basis, options, random_state, n_jobs, device):
 
 
 def draw_places(basis, options, key, first, count, n_jobs):
-    """Return the places (count, n, ...) of designs first ... first + count - 1 of the stream that ``key`` stands for."""
+    """Return the places (count, n, ...) of designs first ... first + count - 1 of the key."""
     n, m = options.n_points, basis.n_functions
     if options.strategy == "repeated_dpp":
         repeats = -(-n // m)

@@ -40,7 +40,7 @@ def _refuse_large(count):
 
 
 def _grow(dimension, budget, multiplicative):
-    """Return all degrees with sum <= budget, or with product of (degree + 1) <= budget + 1, coordinate by coordinate."""
+    """Return all degrees with sum <= budget, or with product of (degree + 1) <= budget + 1."""
     rows = np.zeros((1, 0), dtype=np.int64)
     used = np.ones(1, dtype=np.int64) if multiplicative else np.zeros(1, dtype=np.int64)
     for _ in range(dimension):

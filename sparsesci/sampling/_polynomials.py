@@ -131,9 +131,7 @@ class OrthogonalPolynomials(Basis):
         self.family = families * self.dimension if len(families) == 1 else families
         self.domain = _spread_domain(box, self.family)
         is_fourier = np.array([name == "fourier" for name in self.family])
-        self.index_set = index_set_of(
-            self.dimension, index_set, total_degree, hyperbolic_cross, max_degree, is_fourier
-        )
+        self.index_set = index_set_of(self.dimension, index_set, total_degree, hyperbolic_cross, max_degree, is_fourier)
         self.n_functions = len(self.index_set)
         self._prepare(is_fourier)
 

@@ -20,9 +20,10 @@ LANES = 64
 _CHUNK = 1024
 _TWO_PI = 2.0 * math.pi
 # Values are rescaled by an exact power of two before they overflow.
-_BIG = 2.0**400
-_SMALL = 2.0**-400
-_LOG_BIG = 400.0 * math.log(2.0)
+BIG = 2.0**400
+SMALL = 2.0**-400
+LOG_BIG = 400.0 * math.log(2.0)
+LARGEST_EXPONENT = 709.0
 # Hermite functions below this |x| neither overflow nor underflow in any degree, since |h_n(x)| < 1.1 exp(x^2 / 4).
 _SAFE_HERMITE = 48.0
 
@@ -51,11 +52,11 @@ def fill_factors(family, x, degree, recurrence, scaled, out, start):
     for n in range(degree):
         following = recurrence[n, 0] * x * current - recurrence[n, 1] * previous
         previous, current = current, following
-        if abs(current) > _BIG:
-            previous, current = previous * _SMALL, current * _SMALL
-            exponent += _LOG_BIG
+        if abs(current) > BIG:
+            previous, current = previous * SMALL, current * SMALL
+            exponent += LOG_BIG
             # Beyond the range of double precision the value is infinite, and not an infinity times zero.
-            factor = math.exp(exponent) if exponent < 709.0 else math.inf
+            factor = math.exp(exponent) if exponent < LARGEST_EXPONENT else math.inf
         out[start + n + 1] = current * factor
 
 

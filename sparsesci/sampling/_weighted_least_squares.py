@@ -219,7 +219,8 @@ class WeightedLeastSquares(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self._check_parameters()
         weights = None
         if sample_weight is not None:
-            weights = _check_sample_weight(sample_weight, np.empty(_num_samples(X)), ensure_non_negative=True)
+            with naming("sample_weight"):
+                weights = _check_sample_weight(sample_weight, np.empty(_num_samples(X)), ensure_non_negative=True)
             if not weights.any():
                 raise ValueError("sample_weight must not be zero everywhere")
         held = {name: vars(self)[name] for name in ("n_features_in_", "feature_names_in_") if name in vars(self)}
