@@ -9,6 +9,7 @@ from sparsesci._core.rng import key_from_random_state
 from sparsesci._core.threads import effective_n_jobs
 from sparsesci._core.validation import check_flag, check_integer, check_option
 from sparsesci.sampling import _projection_dpp_kernels as kernels
+from sparsesci.sampling._gram_schmidt_kernels import gram_schmidt_samples
 from sparsesci.sampling._orthonormal import TOLERANCE, gram_deviation
 
 _METHODS = ("auto", "rejection", "gram_schmidt")
@@ -144,7 +145,7 @@ def draw_projection(V, size, n_samples, key, method, n_jobs, device="cpu"):
     trials = np.empty(n_samples, dtype=np.int64)
     if method == "gram_schmidt":
         assert_all_finite(V, input_name="V")
-        kernels.gram_schmidt_samples(V, key, rows, trials, n_jobs)
+        gram_schmidt_samples(V, key, rows, trials, n_jobs)
     else:
         prepared = twin(kernels, device).row_law(V, n_jobs)
         _check_total(prepared[1], V)

@@ -1,4 +1,4 @@
-"""Kernels of projection determinantal point processes: sampling by rejection in the chain rule, and Gram-Schmidt.
+"""Kernels of projection determinantal point processes: sampling by rejection in the chain rule.
 
 The rows of V (N, D) restricted to some of its columns are orthonormal as columns; a sample is as many rows as there
 are columns, or fewer. Proposals come from distributions over the rows that are prepared once: ``prefix`` (n_laws, N)
@@ -21,8 +21,8 @@ BLOCK = 1024
 
 #: A residual below this share of the row's squared length is rounding: the row depends on those that were taken.
 NEGLIGIBLE = 1e-28
-_FAST = {"reassoc", "contract", "nsz", "arcp"}
-_RANGE_BLOCKS = 8
+FAST = {"reassoc", "contract", "nsz", "arcp"}
+RANGE_BLOCKS = 8
 _WORK_PER_RANGE = 1 << 18
 
 
@@ -68,7 +68,7 @@ def propose_row(prefix, cumulative, columns, key, sample, trial):
     return row, uniform_from_words(words[2], words[3])
 
 
-@njit(nogil=True, cache=True, fastmath=_FAST)
+@njit(nogil=True, cache=True, fastmath=FAST)
 def _sum_row_lengths(V, prefix, totals, start, stop):
     for block in range(start, stop):
         running = 0.0
@@ -92,15 +92,15 @@ def _sum_column_squares(V, prefix, totals, start, stop):
             totals[c, block] = running
 
 
-@njit(cache=True, fastmath=_FAST)
-def _dot(x, y):
+@njit(cache=True, fastmath=FAST)
+def dot(x, y):
     total = 0.0
     for c in range(x.size):
         total += x[c] * y[c]
     return total
 
 
-@njit(cache=True, fastmath=_FAST)
+@njit(cache=True, fastmath=FAST)
 def _dot_four(Q, first, v):
     """Return the products of v with four rows of Q."""
     a, b, c, d = Q[first], Q[first + 1], Q[first + 2], Q[first + 3]
@@ -114,7 +114,7 @@ def _dot_four(Q, first, v):
 
 
 @njit(cache=True)
-def _project(Q, n_rows, v, coefficients, residual, threshold):
+def project(Q, n_rows, v, coefficients, residual, threshold):
     """Write the products of v with the rows of Q, and return what is left of its squared length ``residual``.
 
     Stops as soon as no more than ``threshold`` is left: further rows can only take more of it.
@@ -129,13 +129,13 @@ def _project(Q, n_rows, v, coefficients, residual, threshold):
             return residual
         first += 4
     for e in range(first, n_rows):
-        s0 = _dot(Q[e], v)
+        s0 = dot(Q[e], v)
         coefficients[e] = s0
         residual -= s0 * s0
     return residual
 
 
-@njit(cache=True, fastmath=_FAST)
+@njit(cache=True, fastmath=FAST)
 def _subtract(Q, n_rows, coefficients, v):
     """v -= coefficients @ Q[:n_rows]; return the squared length of what is left."""
     first = 0
@@ -149,22 +149,22 @@ def _subtract(Q, n_rows, coefficients, v):
         a, s0 = Q[q], coefficients[q]
         for e in range(v.size):
             v[e] -= s0 * a[e]
-    return _dot(v, v)
+    return dot(v, v)
 
 
 @njit(cache=True)
-def _orthogonalise(Q, n_rows, v, coefficients, length):
+def orthogonalise(Q, n_rows, v, coefficients, length):
     """Make v orthogonal to the rows of Q, given its products with them; return its squared length."""
     left = _subtract(Q, n_rows, coefficients, v)
     # "Twice is enough" (Kahan and Parlett): a second pass where cancellation has spoiled the first.
     if 2.0 * left < length:
-        _project(Q, n_rows, v, coefficients, left, -np.inf)
+        project(Q, n_rows, v, coefficients, left, -np.inf)
         left = _subtract(Q, n_rows, coefficients, v)
     return left
 
 
 @njit(cache=True)
-def _append(Q, j, v, squared_length):
+def append_row(Q, j, v, squared_length):
     scale = 1.0 / np.sqrt(squared_length)
     for c in range(v.size):
         Q[j, c] = v[c] * scale
@@ -183,14 +183,14 @@ def _reject_sample(V, columns, prefix, cumulative, key, sample, out, Q, v, coeff
             trial += 1
             for c in range(columns.size):
                 v[c] = V[i, columns[c]]
-            length = _dot(v, v)
+            length = dot(v, v)
             threshold = fraction * length
-            if _project(Q, j, v, coefficients, length, threshold) <= threshold:
+            if project(Q, j, v, coefficients, length, threshold) <= threshold:
                 continue
-            left = _orthogonalise(Q, j, v, coefficients, length)
+            left = orthogonalise(Q, j, v, coefficients, length)
             if left > threshold and left > NEGLIGIBLE * length:
                 break
-        _append(Q, j, v, left)
+        append_row(Q, j, v, left)
         out[j] = i
     return trial
 
@@ -210,86 +210,6 @@ def _reject_samples(V, columns, counts, sizes, prefix, cumulative, key, out, tri
         )
 
 
-@njit(cache=True, fastmath=_FAST)
-def _update_residuals(V, q, residuals, sums):
-    """Take from every row's residual the square of its product with ``q``."""
-    for block in range(sums.size):
-        running = 0.0
-        for i in range(block * BLOCK, min((block + 1) * BLOCK, V.shape[0])):
-            product = 0.0
-            for c in range(q.size):
-                product += np.float64(V[i, c]) * q[c]
-            left = max(residuals[i] - product * product, 0.0)
-            residuals[i] = left
-            running += left
-        sums[block] = running
-
-
-@njit(cache=True)
-def _find_residual(residuals, sums, fraction):
-    """Return the row in which ``fraction`` of the sum of the residuals falls."""
-    target = fraction * sums.sum()
-    block = 0
-    while block < sums.size - 1 and sums[block] <= target:
-        target -= sums[block]
-        block += 1
-    i, last = block * BLOCK, min((block + 1) * BLOCK, residuals.size) - 1
-    while i < last and residuals[i] <= target:
-        target -= residuals[i]
-        i += 1
-    return i
-
-
-@njit(cache=True)
-def _gram_schmidt_sample(V, key, sample, out, residuals, sums, Q, v, coefficients):
-    """Fill ``out`` with the rows of one sample; return the number of trials, or -1 where V is not orthonormal."""
-    stream = stream_of(PROPOSALS, sample)
-    trial = 0
-    for j in range(out.size):
-        last = trial + trial_limit(v.size)
-        while True:
-            if trial == last:
-                return -1
-            words = random_words(key, stream, trial)
-            trial += 1
-            i = _find_residual(residuals, sums, uniform_from_words(words[0], words[1]))
-            for c in range(v.size):
-                v[c] = V[i, c]
-            length = _dot(v, v)
-            _project(Q, j, v, coefficients, length, -np.inf)
-            left = _orthogonalise(Q, j, v, coefficients, length)
-            if residuals[i] > 0.0 and left > NEGLIGIBLE * length:
-                break
-        _append(Q, j, v, left)
-        out[j] = i
-        residuals[i] = 0.0
-        if j < out.size - 1:
-            _update_residuals(V, Q[j], residuals, sums)
-    return trial
-
-
-@njit(nogil=True, cache=True, fastmath=_FAST)
-def _row_lengths(V, lengths, sums, start, stop):
-    for block in range(start, stop):
-        running = 0.0
-        for i in range(block * BLOCK, min((block + 1) * BLOCK, V.shape[0])):
-            length = 0.0
-            for c in range(V.shape[1]):
-                length += np.float64(V[i, c]) * np.float64(V[i, c])
-            lengths[i] = length
-            running += length
-        sums[block] = running
-
-
-@njit(nogil=True, cache=True)
-def _gram_schmidt_samples(V, lengths, length_sums, key, out, trials, start, stop):
-    k = V.shape[1]
-    Q, v, coefficients = np.empty((out.shape[1], k)), np.empty(k), np.empty(out.shape[1])
-    for s in range(start, stop):
-        residuals, sums = lengths.copy(), length_sums.copy()
-        trials[s] = _gram_schmidt_sample(V, key, uint64(s), out[s], residuals, sums, Q, v, coefficients)
-
-
 def row_law(V, n_jobs):
     """Return ``prefix`` (1, N) and ``cumulative`` (1, n_blocks) of the law of the squared lengths of the rows."""
     return _law(_sum_row_lengths, V, 1, n_jobs)
@@ -303,7 +223,7 @@ def column_laws(V, n_jobs):
 def _law(kernel, V, n_laws, n_jobs):
     n_blocks = -(-V.shape[0] // BLOCK)
     prefix, totals = np.empty((n_laws, V.shape[0])), np.empty((n_laws, n_blocks))
-    run_ranges(lambda start, stop: kernel(V, prefix, totals, start, stop), n_blocks, _RANGE_BLOCKS, n_jobs)
+    run_ranges(lambda start, stop: kernel(V, prefix, totals, start, stop), n_blocks, RANGE_BLOCKS, n_jobs)
     return prefix, np.cumsum(totals, axis=1)
 
 
@@ -331,14 +251,3 @@ def rejection_samples(V, columns, counts, sizes, prefix, cumulative, key, out, t
     chunk = max(1, _WORK_PER_RANGE // work)
     given = V, columns, counts, sizes, prefix, cumulative, np.uint64(key), out, trials
     run_ranges(lambda start, stop: _reject_samples(*given, start, stop), out.shape[0], chunk, n_jobs)
-
-
-def gram_schmidt_samples(V, key, out, trials, n_jobs):
-    """Draw samples of the projection DPP of all columns of ``V``, with the residuals of all rows after every step.
-
-    Parameters are those of ``rejection_samples``.
-    """
-    lengths, sums = np.empty(V.shape[0]), np.empty(-(-V.shape[0] // BLOCK))
-    run_ranges(lambda start, stop: _row_lengths(V, lengths, sums, start, stop), sums.size, _RANGE_BLOCKS, n_jobs)
-    given = V, lengths, sums, np.uint64(key), out, trials
-    run_ranges(lambda start, stop: _gram_schmidt_samples(*given, start, stop), out.shape[0], 1, n_jobs)
