@@ -16,9 +16,11 @@ from sparsesci.sampling._polynomials_kernels import (
     HERMITE,
     LANES,
     LEGENDRE,
-    block_product,
+    TILE,
+    block_rows,
     block_table,
 )
+from sparsesci.sampling._projection_dpp_kernels import NEGLIGIBLE, append_row, dot, orthogonalise, project
 
 # Purposes of random numbers, see sparsesci._core.rng.
 MEASURE, COMPONENT, COORDINATE, DPP_COMPONENT, DPP_COORDINATE = 0x5101, 0x5102, 0x5103, 0x5104, 0x5105
@@ -28,8 +30,6 @@ _TRIAL_BITS = 24
 _HALF_ULP = 2.0**-54
 _SQRT_2 = math.sqrt(2.0)
 _SQRT_2_PI = math.sqrt(2.0 * math.pi)
-_REPEATED = 1e-28
-_FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 
 @njit(cache=True)
@@ -164,52 +164,23 @@ def _propose(key, sample, first, count, families, drawn_degrees, x):
 def _evaluate(x, families, degrees, starts, recurrence, offsets, positions, table, values, rows):
     """rows[lane] = the basis at the points in the columns of ``x``, up to one factor for each point."""
     block_table(x, LANES, families, degrees, starts, recurrence, True, table)
-    for j in range(rows.shape[1]):
-        block_product(table, offsets, positions, j, values)
-        for lane in range(LANES):
-            rows[lane, j] = values[lane]
-
-
-@njit(nogil=True, cache=True, fastmath=_FAST)
-def _dot(a, b):
-    total = 0.0
-    for j in range(a.size):
-        total += a[j] * b[j]
-    return total
-
-
-@njit(nogil=True, cache=True, fastmath=_FAST)
-def _subtract(v, factor, q):
-    for j in range(v.size):
-        v[j] -= factor * q[j]
+    block_rows(table, offsets, positions, LANES, values, rows, 0)
 
 
 @njit(nogil=True, cache=True)
-def accept_row(row, threshold_share, Q, j):
+def accept_row(row, threshold_share, Q, j, coefficients):
     """Try to append the direction of ``row`` to the j orthonormal rows of Q: the step of the chain rule.
 
-    Accepted if the squared distance to their span exceeds the share of |row|^2; Q[j] is then the new direction.
+    Accepted if the squared distance to their span exceeds the share of |row|^2. The row is overwritten.
     """
-    length = _dot(row, row)
+    length = dot(row, row)
     threshold = threshold_share * length
-    rest = length
-    v = Q[j]
-    for i in range(row.size):
-        v[i] = row[i]
-    for i in range(j):
-        product = _dot(Q[i], row)
-        rest -= product * product
-        if rest <= threshold:
-            return False
-        _subtract(v, product, Q[i])
-    for i in range(j):
-        _subtract(v, _dot(Q[i], v), Q[i])
-    square = _dot(v, v)
-    if not square > threshold or square <= _REPEATED * length:
+    if project(Q, j, row, coefficients, length, threshold) <= threshold:
         return False
-    scale = 1.0 / math.sqrt(square)
-    for i in range(row.size):
-        v[i] *= scale
+    left = orthogonalise(Q, j, row, coefficients, length)
+    if not left > threshold or left <= NEGLIGIBLE * length:
+        return False
+    append_row(Q, j, row, left)
     return True
 
 
@@ -218,8 +189,8 @@ def _dpp_points(
     key, first, drawn_degrees, families, degrees, starts, recurrence, offsets, positions, out, trials, start, stop
 ):
     m, d = drawn_degrees.shape
-    x, table = np.empty((d, LANES)), np.empty((starts[-1] + degrees[-1] + 1, LANES))
-    values, rows, Q = np.empty(LANES), np.empty((LANES, m)), np.empty((m, m))
+    x, table = np.empty((d, LANES)), np.empty((starts[-1] + degrees[-1] + 1) * LANES)
+    values, rows, Q, coefficients = np.empty(TILE * LANES), np.empty((LANES, m)), np.empty((m, m)), np.empty(m)
     # About m log m proposals are needed: larger blocks would be wasted.
     block = min(LANES, 4 + m)
     x[:] = 0.0
@@ -233,7 +204,7 @@ def _dpp_points(
                 _evaluate(x, families, degrees, starts, recurrence, offsets, positions, table, values, rows)
             words = random_words(key, stream_of(DPP_COMPONENT, sample), uint64(number))
             number += 1
-            if accept_row(rows[lane], uniform_from_words(words[2], words[3]), Q, j):
+            if accept_row(rows[lane], uniform_from_words(words[2], words[3]), Q, j, coefficients):
                 for c in range(d):
                     out[i, j, c] = x[c, lane]
                 j += 1

@@ -10,13 +10,14 @@ entries ``positions[offsets[j] : offsets[j+1]]`` of the table: factors that are 
 import math
 
 import numpy as np
-from numba import njit
+from numba import njit, uint64
 
 from sparsesci._core.arrays import kernel_view
 from sparsesci._core.threads import run_ranges
 
 LEGENDRE, HERMITE, CHEBYSHEV, FOURIER = 0, 1, 2, 3
 LANES = 64
+TILE = 32
 _CHUNK = 1024
 _TWO_PI = 2.0 * math.pi
 # Values are rescaled by an exact power of two before they overflow.
@@ -70,53 +71,80 @@ def _is_safe(family, x, count):
     return family != FOURIER
 
 
+# Tables of a block are flat, with entry e of lane l at e * LANES + l, and indices unsigned: where Numba need not ask
+# whether an index counts from the end, loops over lanes become vector code.
 @njit(nogil=True, cache=True, fastmath={"contract"})
 def _fill_block(family, x, count, degree, recurrence, scaled, table, start):
-    """``fill_factors`` for LANES points at once; table is (entries, LANES)."""
+    """``fill_factors`` for LANES points at once; table is (entries * LANES,)."""
+    lanes = uint64(LANES)
     if not _is_safe(family, x, count):
         column = np.empty(degree + 1)
         for lane in range(count):
             fill_factors(family, x[lane], degree, recurrence, scaled, column, 0)
-            table[start : start + degree + 1, lane] = column
+            for n in range(degree + 1):
+                table[(start + n) * LANES + lane] = column[n]
         return
-    for lane in range(LANES):
-        table[start, lane] = 1.0
+    row = uint64(start) * lanes
+    for lane in range(lanes):
+        table[row + lane] = 1.0
     if scaled and family == HERMITE:
-        for lane in range(LANES):
-            table[start, lane] = math.exp(-0.25 * x[lane] * x[lane])
+        for lane in range(lanes):
+            table[row + lane] = math.exp(-0.25 * x[lane] * x[lane])
     if degree >= 1:
         first = recurrence[0, 0]
-        for lane in range(LANES):
-            table[start + 1, lane] = first * x[lane] * table[start, lane]
+        for lane in range(lanes):
+            table[row + lanes + lane] = first * x[lane] * table[row + lane]
     for n in range(1, degree):
         a, b = recurrence[n, 0], recurrence[n, 1]
-        row = start + n
-        for lane in range(LANES):
-            table[row + 1, lane] = a * x[lane] * table[row, lane] - b * table[row - 1, lane]
+        previous = row + uint64(n - 1) * lanes
+        for lane in range(lanes):
+            current = table[previous + lanes + lane]
+            table[previous + uint64(2) * lanes + lane] = a * x[lane] * current - b * table[previous + lane]
 
 
 @njit(nogil=True, cache=True)
 def block_table(x, count, families, degrees, starts, recurrence, scaled, table):
-    """Fill the table (entries, LANES) for the ``count`` <= LANES points in the columns of ``x`` (d, LANES)."""
+    """Fill the table (entries * LANES,) for the ``count`` <= LANES points in the columns of ``x`` (d, LANES)."""
     for c in range(x.shape[0]):
         _fill_block(families[c], x[c], count, degrees[c], recurrence[c], scaled, table, starts[c])
 
 
 @njit(nogil=True, cache=True)
-def block_product(table, offsets, positions, j, values):
-    """values[lane] = function j of the basis."""
-    begin, end = offsets[j], offsets[j + 1]
-    if begin == end:
-        for lane in range(LANES):
-            values[lane] = 1.0
-        return
-    first = positions[begin]
-    for lane in range(LANES):
-        values[lane] = table[first, lane]
-    for p in range(begin + 1, end):
-        row = positions[p]
-        for lane in range(LANES):
-            values[lane] *= table[row, lane]
+def block_products(table, offsets, positions, first, width, values):
+    """values[k * LANES + lane] = function first + k of the basis, k < width."""
+    lanes = uint64(LANES)
+    for k in range(width):
+        begin, end, at = offsets[first + k], offsets[first + k + 1], uint64(k) * lanes
+        if begin == end:
+            for lane in range(lanes):
+                values[at + lane] = 1.0
+            continue
+        row = uint64(positions[begin]) * lanes
+        if end - begin == 1:
+            for lane in range(lanes):
+                values[at + lane] = table[row + lane]
+            continue
+        second = uint64(positions[begin + 1]) * lanes
+        for lane in range(lanes):
+            values[at + lane] = table[row + lane] * table[second + lane]
+        for p in range(begin + 2, end):
+            row = uint64(positions[p]) * lanes
+            for lane in range(lanes):
+                values[at + lane] *= table[row + lane]
+
+
+@njit(nogil=True, cache=True)
+def block_rows(table, offsets, positions, count, values, out, begin):
+    """out[begin + lane] = all functions at the first ``count`` points; ``values`` is work space (TILE * LANES,)."""
+    m = offsets.size - 1
+    lanes, flat = uint64(LANES), out.reshape(-1)
+    for first in range(0, m, TILE):
+        width = min(TILE, m - first)
+        block_products(table, offsets, positions, first, width, values)
+        for lane in range(uint64(count)):
+            at = (uint64(begin) + lane) * uint64(m) + uint64(first)
+            for k in range(uint64(width)):
+                flat[at + k] = values[k * lanes + lane]
 
 
 @njit(nogil=True, cache=True)
@@ -130,32 +158,31 @@ def _load(X, shift, scale, begin, count, x):
 
 @njit(nogil=True, cache=True)
 def _values(X, shift, scale, families, degrees, starts, recurrence, scaled, offsets, positions, out, start, stop):
-    d, m = X.shape[1], out.shape[1]
-    x, table, values = np.empty((d, LANES)), np.empty((starts[-1] + degrees[-1] + 1, LANES)), np.empty(LANES)
+    x, table = np.empty((X.shape[1], LANES)), np.empty((starts[-1] + degrees[-1] + 1) * LANES)
+    values = np.empty(TILE * LANES)
     for begin in range(start, stop, LANES):
         count = min(LANES, stop - begin)
         _load(X, shift, scale, begin, count, x)
         block_table(x, count, families, degrees, starts, recurrence, scaled, table)
-        for j in range(m):
-            block_product(table, offsets, positions, j, values)
-            for lane in range(count):
-                out[begin + lane, j] = values[lane]
+        block_rows(table, offsets, positions, count, values, out, begin)
 
 
 @njit(nogil=True, cache=True, fastmath={"contract"})
 def _squares(X, shift, scale, families, degrees, starts, recurrence, offsets, positions, out, start, stop):
     d, m = X.shape[1], offsets.size - 1
-    x, table, values = np.empty((d, LANES)), np.empty((starts[-1] + degrees[-1] + 1, LANES)), np.empty(LANES)
-    total = np.empty(LANES)
+    x, table, values = np.empty((d, LANES)), np.empty((starts[-1] + degrees[-1] + 1) * LANES), np.empty(TILE * LANES)
+    total, lanes = np.empty(LANES), uint64(LANES)
     for begin in range(start, stop, LANES):
         count = min(LANES, stop - begin)
         _load(X, shift, scale, begin, count, x)
         block_table(x, count, families, degrees, starts, recurrence, False, table)
         total[:] = 0.0
-        for j in range(m):
-            block_product(table, offsets, positions, j, values)
-            for lane in range(LANES):
-                total[lane] += values[lane] * values[lane]
+        for first in range(0, m, TILE):
+            width = min(TILE, m - first)
+            block_products(table, offsets, positions, first, width, values)
+            for k in range(uint64(width)):
+                for lane in range(lanes):
+                    total[lane] += values[k * lanes + lane] * values[k * lanes + lane]
         for lane in range(count):
             out[begin + lane] = total[lane]
 
