@@ -3,9 +3,9 @@
 import numpy as np
 
 from sparsesci import sampling
-from tests.common.entries import DisplayEntry, EstimatorEntry, FunctionEntry
+from tests.common.entries import DatasetEntry, DisplayEntry, EstimatorEntry, FunctionEntry
 from tests.common.inputs import REGRESSION_DATA, integers, regression
-from tests.common.kinds import Array, Device, Free, Integer, Jobs, Option, RandomState, Real, of_length
+from tests.common.kinds import Array, Bad, Device, Free, Integer, Jobs, Option, RandomState, Real, of_length
 
 DESIGN = {
     "strategy": Option(),
@@ -57,7 +57,25 @@ def pool_numbers(basis):
     return {"values": basis.evaluate(basis.pool), "leverage": basis.christoffel(basis.pool), "pool": basis.pool}
 
 
+def boreholes(n):
+    """Return integers with positive radii, that of influence the larger."""
+    X = np.abs(integers(n, 8)) + 1
+    X[:, 1] += 9
+    X[:, 3] += 9
+    return X
+
+
 ENTRIES = {
+    "datasets.borehole_function": DatasetEntry(
+        parameters={
+            "X": Array(extra=(Bad("no radius", lambda X: np.zeros((3, 8)), ValueError),)),
+        },
+        arguments=lambda: {"X": boreholes(20)},
+    ),
+    "datasets.ishigami_function": DatasetEntry(
+        parameters={"X": Array(), "a": Real(outside=()), "b": Real(outside=())},
+        arguments=lambda: {"X": integers(20, 3)},
+    ),
     "sampling.CandidateSetBasis": FunctionEntry(
         parameters={
             "feature_map": Free(bad=(("a number", 3, TypeError), ("a word", "quadratic", TypeError))),
