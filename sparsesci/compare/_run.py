@@ -18,6 +18,7 @@ from sparsesci.compare import (
     _decomposition,
     _least_squares,
     _sampling_christoffel,
+    _sampling_dpp,
     _sbl,
     _sketching,
     _streaming,
@@ -35,6 +36,7 @@ _MODULES = (
     _calibration,
     _decomposition,
     _sampling_christoffel,
+    _sampling_dpp,
 )
 _COMPARISONS = {comparison.method: comparison for module in _MODULES for comparison in module.COMPARISONS}
 MEASURED_HOW = (

@@ -20,17 +20,41 @@ from sparsesci.sampling._projection_dpp_kernels import (
 
 
 @njit(cache=True, fastmath=FAST)
+def _products_of_four(V, i, q):
+    """Return the products of q with four rows of V: q is read once for all of them."""
+    s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
+    for c in range(V.shape[1]):
+        s0 += np.float64(V[i, c]) * q[c]
+        s1 += np.float64(V[i + 1, c]) * q[c]
+        s2 += np.float64(V[i + 2, c]) * q[c]
+        s3 += np.float64(V[i + 3, c]) * q[c]
+    return s0, s1, s2, s3
+
+
+@njit(cache=True)
+def _take(residuals, i, product):
+    """Take the square of a product from a row's residual, and return what is left."""
+    residuals[i] = max(residuals[i] - product * product, 0.0)
+    return residuals[i]
+
+
+@njit(cache=True, fastmath=FAST)
 def _update_residuals(V, q, residuals, sums):
     """Take from every row's residual the square of its product with ``q``."""
     for block in range(sums.size):
         running = 0.0
-        for i in range(block * BLOCK, min((block + 1) * BLOCK, V.shape[0])):
+        i, stop = block * BLOCK, min((block + 1) * BLOCK, V.shape[0])
+        while i + 4 <= stop:
+            s0, s1, s2, s3 = _products_of_four(V, i, q)
+            running += _take(residuals, i, s0) + _take(residuals, i + 1, s1)
+            running += _take(residuals, i + 2, s2) + _take(residuals, i + 3, s3)
+            i += 4
+        while i < stop:
             product = 0.0
-            for c in range(q.size):
+            for c in range(V.shape[1]):
                 product += np.float64(V[i, c]) * q[c]
-            left = max(residuals[i] - product * product, 0.0)
-            residuals[i] = left
-            running += left
+            running += _take(residuals, i, product)
+            i += 1
         sums[block] = running
 
 

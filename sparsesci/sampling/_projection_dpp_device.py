@@ -7,7 +7,7 @@ from numba import cuda, float64, njit, uint64
 
 from sparsesci._core.rng import index_from_words, random_words, stream_of, uniform_from_words
 from sparsesci.sampling import _projection_dpp_kernels
-from sparsesci.sampling._projection_dpp_kernels import COLUMNS, PROPOSALS
+from sparsesci.sampling._projection_dpp_kernels import CANCELLATION, COLUMNS, PROPOSALS
 
 GROUPS = 4
 LANES = 32
@@ -90,7 +90,7 @@ def orthogonalise(V, kept, Q, j, row, length, products, v, shares):
     # "Twice is enough" (Kahan and Parlett): a second pass where cancellation has spoiled the first.
     for attempt in range(2):
         if attempt == 1:
-            if 2.0 * left >= length:
+            if CANCELLATION * left >= length:
                 break
             for q in range(thread, j, n_threads):
                 product = float64(0)

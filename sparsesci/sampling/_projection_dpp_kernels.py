@@ -21,8 +21,11 @@ BLOCK = 1024
 
 #: A residual below this share of the row's squared length is rounding: the row depends on those that were taken.
 NEGLIGIBLE = 1e-28
+#: By how much a squared length may shrink before its direction is computed again: one digit of the length is lost.
+CANCELLATION = 100.0
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 RANGE_BLOCKS = 8
+_BATCH = 16
 _WORK_PER_RANGE = 1 << 18
 
 
@@ -33,27 +36,30 @@ def trial_limit(k):
 
 
 @njit(cache=True)
+def padded_width(k):
+    """Return how many numbers a row of k has with the zeros that fill its last vector."""
+    return (k + 7) // 8 * 8
+
+
+@njit(cache=True)
 def propose(prefix, cumulative, fraction):
     """Return the row in which ``fraction`` of the total weight of one law falls."""
     target = fraction * cumulative[-1]
-    low, high = 0, cumulative.size - 1
-    while low < high:
-        middle = (low + high) >> 1
-        if cumulative[middle] > target:
-            high = middle
-        else:
-            low = middle + 1
-    begin = low * BLOCK
-    if low > 0:
-        target -= cumulative[low - 1]
-    low, high = begin, min(begin + BLOCK, prefix.size) - 1
-    while low < high:
-        middle = (low + high) >> 1
-        if prefix[middle] > target:
-            high = middle
-        else:
-            low = middle + 1
-    return low
+    # Two searches by halving without branches, which could not be predicted: first the block, then the row in it.
+    block, count = 0, cumulative.size
+    while count > 1:
+        half = count >> 1
+        block += half * (cumulative[block + half - 1] <= target)
+        count -= half
+    if block > 0:
+        target -= cumulative[block - 1]
+    row = block * BLOCK
+    count = min(BLOCK, prefix.size - row)
+    while count > 1:
+        half = count >> 1
+        row += half * (prefix[row + half - 1] <= target)
+        count -= half
+    return row
 
 
 @njit(cache=True)
@@ -157,7 +163,7 @@ def orthogonalise(Q, n_rows, v, coefficients, length):
     """Make v orthogonal to the rows of Q, given its products with them; return its squared length."""
     left = _subtract(Q, n_rows, coefficients, v)
     # "Twice is enough" (Kahan and Parlett): a second pass where cancellation has spoiled the first.
-    if 2.0 * left < length:
+    if CANCELLATION * left < length:
         project(Q, n_rows, v, coefficients, left, -np.inf)
         left = _subtract(Q, n_rows, coefficients, v)
     return left
@@ -171,20 +177,33 @@ def append_row(Q, j, v, squared_length):
 
 
 @njit(cache=True)
-def _reject_sample(V, columns, prefix, cumulative, key, sample, out, Q, v, coefficients):
+def _propose_batch(V, columns, prefix, cumulative, key, sample, trial, rows, fractions, candidates, lengths):
+    """Prepare the proposals of the next trials: memory then is waited for once, not once for each."""
+    for t in range(rows.size):
+        rows[t], fractions[t] = propose_row(prefix, cumulative, columns, key, sample, trial + t)
+    for t in range(rows.size):
+        for c in range(columns.size):
+            candidates[t, c] = V[rows[t], columns[c]]
+        lengths[t] = dot(candidates[t], candidates[t])
+
+
+@njit(cache=True)
+def _reject_sample(V, columns, prefix, cumulative, key, sample, out, Q, candidates, coefficients):
     """Fill ``out`` with the rows of one sample; return the number of trials, or -1 where V is not orthonormal."""
-    trial = 0
+    batch = min(_BATCH, columns.size)
+    rows, fractions, lengths = np.empty(batch, np.int64), np.empty(batch), np.empty(batch)
+    trial, t = 0, batch
     for j in range(out.size):
         last = trial + trial_limit(columns.size)
         while True:
             if trial == last:
                 return -1
-            i, fraction = propose_row(prefix, cumulative, columns, key, sample, trial)
+            if t == batch:
+                _propose_batch(V, columns, prefix, cumulative, key, sample, trial, rows, fractions, candidates, lengths)
+                t = 0
+            v, length, threshold, i = candidates[t], lengths[t], fractions[t] * lengths[t], rows[t]
             trial += 1
-            for c in range(columns.size):
-                v[c] = V[i, columns[c]]
-            length = dot(v, v)
-            threshold = fraction * length
+            t += 1
             if project(Q, j, v, coefficients, length, threshold) <= threshold:
                 continue
             left = orthogonalise(Q, j, v, coefficients, length)
@@ -197,16 +216,17 @@ def _reject_sample(V, columns, prefix, cumulative, key, sample, out, Q, v, coeff
 
 @njit(nogil=True, cache=True)
 def _reject_samples(V, columns, counts, sizes, prefix, cumulative, key, out, trials, start, stop):
-    widest = columns.shape[1]
-    longest = out.shape[1]
-    Q_memory = np.empty(longest * widest)
-    v_memory, coefficients = np.empty(widest), np.empty(longest)
+    widest, longest = padded_width(columns.shape[1]), out.shape[1]
+    Q_memory, v_memory, coefficients = np.empty(longest * widest), np.empty(_BATCH * widest), np.empty(longest)
     for s in range(start, stop):
         k = counts[s]
+        width = padded_width(k)
         chosen = columns[s if columns.shape[0] > 1 else 0, :k]
-        Q = Q_memory[: longest * k].reshape((longest, k))
+        Q = Q_memory[: longest * width].reshape((longest, width))
+        candidates = v_memory[: _BATCH * width].reshape((_BATCH, width))
+        candidates[:, k:] = 0.0
         trials[s] = _reject_sample(
-            V, chosen, prefix, cumulative, key, uint64(s), out[s, : sizes[s]], Q, v_memory[:k], coefficients
+            V, chosen, prefix, cumulative, key, uint64(s), out[s, : sizes[s]], Q, candidates, coefficients
         )
 
 

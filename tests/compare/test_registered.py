@@ -13,6 +13,7 @@ from sparsesci.compare import (
     _decomposition,
     _least_squares,
     _sampling_christoffel,
+    _sampling_dpp,
     _sbl,
     _sketching,
     _streaming,
@@ -37,6 +38,8 @@ SMALL = {
         _sketching._sketch_problem(lambda seed: _sketching.make_linf_hard_instance("spread", 600, 8, 64).A, 64),
         _sketching._sketch_problem(lambda seed: _sketching.make_sparse_regression(600, 8, random_state=seed).A, 64),
     ],
+    "projection_dpp": [_sampling_dpp._basis_problem(60, 4), _sampling_dpp._basis_problem(90, 5)],
+    "volume_sampling": [_sampling_dpp._label_problem(300, 2), _sampling_dpp._label_problem(300, 4)],
     "sketch_projection": [_sketching._projection_problem(60, 200, 64)],
     "sketched_lstsq": [
         _least_squares._dense_problem(2000, 8, 1e3),
