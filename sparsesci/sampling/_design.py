@@ -146,11 +146,10 @@ def optimal_design(
     A design takes its draws (see :class:`OrthogonalPolynomials`) and O(n m^2 + m^3); a greedy removal O(K m^2 + m^3)
     with K points left, by the secular equation.
 
-    "repeated_dpp" and "volume" follow [1]_, "iid" follows [2]_; conditioning, candidates and greedy removal follow [3]_,
-    as we know these works: the laws were derived again and are tested, no code of the authors was used. In the mean over
-    "iid" or "repeated_dpp" designs that meet delta, the squared error of least squares is at most
-    ``1 + (m / n) / (1 - delta)^2 / P(stable)`` times that of the best approximation (our own derivation). Removal keeps
-    the stability but not that mean.
+    "repeated_dpp" and "volume" follow [1]_, "iid" follows [2]_, conditioning, candidates and greedy removal follow
+    [3]_, as we know these works: the laws were derived again and are tested. In the mean over "iid" or "repeated_dpp"
+    designs that meet delta, the squared error of least squares is at most ``1 + (m / n) / (1 - delta)^2 / P(stable)``
+    times that of the best approximation (our own derivation). Removal keeps the stability but not that mean.
 
     References
     ----------
