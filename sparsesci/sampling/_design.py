@@ -225,10 +225,11 @@ def make_design(basis, options, random_state, n_jobs, device):
         first = (n_tries - 1) * options.n_candidates
         places = draw_places(basis, options, key, first, options.n_candidates, n_jobs)
         weights, rows = weighted_rows(basis, options, places, n_jobs, device)
-        values = deviations(gram_matrices(rows), options.criterion)
+        grams = gram_matrices(rows)
+        values = deviations(grams, options.criterion)
         which = int(np.argmin(values))
         if best is None or values[which] < best[0]:
-            best = values[which], places[which], weights[which], rows[which]
+            best = values[which], places[which], weights[which], rows[which], grams[which]
         if options.delta is None or best[0] <= options.delta:
             break
     else:
@@ -238,17 +239,19 @@ def make_design(basis, options, random_state, n_jobs, device):
             ConvergenceWarning,
             stacklevel=3,
         )
-    deviation, places, weights, rows = best
+    deviation, places, weights, rows, gram = best
     if options.reduce == "greedy":
         limit = _DELTA if options.delta is None else options.delta
         kept = reduce_greedily(rows, limit, options.criterion, n_jobs)
         places, weights, rows = places[kept], weights[kept], rows[kept]
-    gram = gram_matrices(rows[np.newaxis])[0]
+        grams = gram_matrices(rows[np.newaxis])
+        deviation, gram = deviations(grams, options.criterion)[0], grams[0]
     design = Design(
         points=basis._points(places),
-        weights=weights,
-        gram=gram,
-        stability=float(deviations(gram[np.newaxis], options.criterion)[0]),
+        # Not views of all candidates.
+        weights=weights.copy(),
+        gram=gram.copy(),
+        stability=float(deviation),
         n_tries=n_tries,
         indices=basis._indices(places),
     )
