@@ -9,6 +9,7 @@ from sparsesci.datasets._linf import (
     make_high_leverage_regression,
     make_linf_hard_instance,
 )
+from sparsesci.datasets._sampling_functions import borehole_function, ishigami_function
 from sparsesci.datasets._sbl import make_irs_mimo_channel, make_kronecker_sparse
 from sparsesci.datasets._sparse import make_kronecker_regression, make_sparse_regression
 from sparsesci.datasets._sparse_codes import make_sparse_codes
@@ -19,9 +20,11 @@ from sparsesci.datasets._transport_entropic import load_digits_transport, make_g
 from sparsesci.datasets._unmixing import load_usgs_library, make_unmixing_scene
 
 __all__ = [
+    "borehole_function",
     "clear_data_home",
     "fetch_samson",
     "get_data_home",
+    "ishigami_function",
     "load_diabetes_regression",
     "load_digits_regression",
     "load_digits_transport",

@@ -1,17 +1,28 @@
 """Sampling rows and points: determinantal and volume sampling, leverage and sensitivity scores, coresets."""
 
+from sparsesci.sampling._candidate_set import CandidateSetBasis
+from sparsesci.sampling._design import Design, optimal_design
+from sparsesci.sampling._display_design import DesignDisplay
 from sparsesci.sampling._finite_dpp import KDPP, FiniteDPP
+from sparsesci.sampling._polynomials import OrthogonalPolynomials
 from sparsesci.sampling._projection_dpp import projection_dpp
 from sparsesci.sampling._symmetric_polynomials import log_elementary_symmetric_polynomials
 from sparsesci.sampling._volume import VolumeSampler, volume_sample
 from sparsesci.sampling._volume_regression import VolumeSampledRegression
+from sparsesci.sampling._weighted_least_squares import WeightedLeastSquares
 
 __all__ = [
     "KDPP",
+    "CandidateSetBasis",
+    "Design",
+    "DesignDisplay",
     "FiniteDPP",
+    "OrthogonalPolynomials",
     "VolumeSampledRegression",
     "VolumeSampler",
+    "WeightedLeastSquares",
     "log_elementary_symmetric_polynomials",
+    "optimal_design",
     "projection_dpp",
     "volume_sample",
 ]

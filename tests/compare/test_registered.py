@@ -12,6 +12,7 @@ from sparsesci.compare import (
     _calibration,
     _decomposition,
     _least_squares,
+    _sampling_christoffel,
     _sampling_dpp,
     _sbl,
     _sketching,
@@ -52,6 +53,10 @@ SMALL = {
         _least_squares._hard_problem("spread", 512, 8, 128),
         _least_squares._hard_problem("spike", 512, 8, 128),
         _least_squares._hard_problem("pairs", 512, 8, 128),
+    ],
+    "optimal_design": [
+        _sampling_christoffel._problem("ishigami", 2, 1.5),
+        _sampling_christoffel._problem("borehole", 1, 1.5),
     ],
     "kron_sbl": [_sbl._tensor_problem((3, 4, 4), 4, 1)],
     "SparseBayesianRegressor": [_sbl._regression_problem(40, 20, 3)],
