@@ -51,8 +51,8 @@ def lewis_weights(
     p : float, default=1.0
         Greater than 0.
     tol : float, default=1e-6
-        Largest ``|log tau_i - log w_i|`` with which the iteration ends, rows of negligible weight left out. For sampling
-        0.1 is ample.
+        Largest ``|log tau_i - log w_i|`` with which the iteration ends, rows of negligible weight left out. For
+        sampling 0.1 is ample.
     max_iter : int, default=100
     sample_weight : array-like of shape (n,) or None, default=None
         v: the weights of the rows ``v_i^(1/p) x_i`` are returned.
@@ -90,9 +90,10 @@ def lewis_weights(
     -----
     O(n d^2) time and one pass over X for an iteration, O(n + d^2) memory; n d more where X is ill conditioned. The step
     ``w <- w (tau / w)^s`` with ``s = 2 p / (p + 2)`` is our choice: it balances the two ends of the spectrum of the
-    iteration, so that the error shrinks by about |p - 2| / (p + 2), where the step s = p / 2 of Cohen and Peng shrinks it
-    by |p / 2 - 1| and diverges from p = 4 on. Convergence is proved for 1 < p < 2 only, and was observed for all p from
-    0.5 to 20; the step is shortened where the residual stalls. From p = 20 on, heavy-tailed rows stall near 1e-7.
+    iteration, so that the error shrinks by about |p - 2| / (p + 2), where the step s = p / 2 of Cohen and Peng shrinks
+    it by |p / 2 - 1| and diverges from p = 4 on. Convergence is proved for 1 < p < 2 only, and was observed for all p
+    from 0.5 to 20; the step is shortened where the residual stalls. From p = 20 on, heavy-tailed rows stall near
+    1e-7.
 
     References
     ----------
