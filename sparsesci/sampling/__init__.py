@@ -1,5 +1,6 @@
 """Sampling rows and points: determinantal and volume sampling, leverage and sensitivity scores, coresets."""
 
+from sparsesci.sampling._coreset_display import CoresetDisplay
 from sparsesci.sampling._kmeans_coreset import KMeansCoreset
 from sparsesci.sampling._leverage import leverage_scores, online_leverage_scores
 from sparsesci.sampling._lewis import lewis_weights
@@ -10,6 +11,7 @@ from sparsesci.sampling._sensitivities import lp_sensitivities, total_sensitivit
 from sparsesci.sampling._streaming_coreset import StreamingLpCoreset
 
 __all__ = [
+    "CoresetDisplay",
     "KMeansCoreset",
     "LogisticCoreset",
     "LpCoreset",

@@ -83,7 +83,8 @@ class CoresetTree:
         start = 0
         while start < rows.n_rows:
             count = min(rows.n_rows - start, self.buffer_size - self.n_buffered)
-            self.buffer.append(rows.take(slice(start, start + count)))
+            # A copy: the caller may go on to use the memory of the rows.
+            self.buffer.append(rows.take(np.arange(start, start + count)))
             self.n_buffered += count
             start += count
             if self.n_buffered == self.buffer_size:

@@ -159,7 +159,7 @@ class _Passes:
     """Passes over weighted points in a unit in which squares neither overflow nor vanish."""
 
     def __init__(self, kernels, X, weights, power, n_jobs):
-        largest = np.abs(X).max()
+        largest = float(np.abs(X).max())
         self.exponent = 0 if largest == 0 or 1e-60 < largest < 1e60 else int(np.frexp(largest)[1])
         self.X = np.ldexp(X.astype(np.float64), -self.exponent) if self.exponent else X
         self.kernels, self.weights, self.power, self.n_jobs = kernels, weights, power, n_jobs

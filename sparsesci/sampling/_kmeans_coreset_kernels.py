@@ -10,7 +10,7 @@ RANGE_ROWS = 2048
 _REASSOCIATING = {"reassoc", "contract", "nsz", "arcp"}
 
 
-def n_ranges(n):
+def _n_ranges(n):
     """Return the number of ranges of rows, each with a sum of its own."""
     return -(-n // RANGE_ROWS)
 
@@ -51,12 +51,12 @@ def update_nearest(A, centre, label, weights, power, costs, labels, n_jobs):
 
     Returns
     -------
-    sums : ndarray of shape (n_ranges(n),), float64
+    sums : ndarray of shape (n_ranges,), float64
         Of ``weights * costs`` over every ``RANGE_ROWS`` rows.
     """
     A = kernel_view(A)
     n = len(costs)
-    sums = np.empty(n_ranges(n))
+    sums = np.empty(_n_ranges(n))
 
     def task(r):
         start, stop = r * RANGE_ROWS, min(n, (r + 1) * RANGE_ROWS)

@@ -15,7 +15,7 @@ from sparsesci.sampling._leverage import exact_leverage_scores
 from sparsesci.sampling._lp_coreset import with_columns
 from sparsesci.sampling._row_sampler import RowSampler
 from sparsesci.sampling._row_sampling import check_count, draw_rows
-from sparsesci.sampling._row_space import check_weights
+from sparsesci.sampling._row_space import canonical, check_weights
 
 _METHODS = ("lewis", "root_leverage")
 _LEWIS_TOLERANCE = 1e-2
@@ -104,18 +104,16 @@ class LogisticCoreset(RowSampler):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
-        tags.target_tags.required = True
-        tags.target_tags.single_output = True
         return tags
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y=None, sample_weight=None):
         """Score all rows and sample them within each class.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_rows, n_features)
-        y : array-like of shape (n_rows,)
-            Classes.
+        y : array-like of shape (n_rows,) or None, default=None
+            Classes. None: one class.
         sample_weight : array-like of shape (n_rows,) or None, default=None
             Rows of weight 0 are never kept.
 
@@ -147,21 +145,16 @@ class LogisticCoreset(RowSampler):
 
     def _check_data(self, X, y, sample_weight):
         """Return the rows that have weights, the numbers of their classes, and how many rows came."""
-        if y is None:
-            raise ValueError("LogisticCoreset requires y to be passed, but the target y is None")
         if getattr(getattr(X, "dtype", None), "kind", "") in ("m", "M"):
             raise TypeError(f"X must be numeric; got dtype {X.dtype}")
         with naming("X"):
             X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32])
+        X = canonical(X)
         n = X.shape[0]
-        with naming("y"):
-            y = column_or_1d(y, warn=True)
-            if len(y) != n:
-                raise ValueError(f"must have one class for each of the {n} rows of X; got {len(y)}")
-            check_classification_targets(y)
-            weights = check_weights(sample_weight, n)
-            kept = np.arange(n) if weights is None else np.flatnonzero(weights)
-            self.classes_, labels = np.unique(y[kept], return_inverse=True)
+        y = np.zeros(n, dtype=np.int64) if y is None else _check_classes(y, n)
+        weights = check_weights(sample_weight, n)
+        kept = np.arange(n) if weights is None else np.flatnonzero(weights)
+        self.classes_, labels = np.unique(y[kept], return_inverse=True)
         check_count(self.n_samples, n, "systematic")
         if self.n_samples < len(self.classes_):
             raise ValueError(
@@ -180,6 +173,17 @@ class LogisticCoreset(RowSampler):
             return 0.5 * found / found.sum() + 0.5 * share
         found = np.sqrt(exact_leverage_scores(X, v**2, self.n_jobs, self.device, stacklevel=5)) + share
         return found / found.sum()
+
+
+def _check_classes(y, n):
+    with naming("y"):
+        y = column_or_1d(y, warn=True)
+        if y.dtype.kind in "cmMV":
+            raise TypeError(f"must hold classes; got dtype {y.dtype}")
+        if len(y) != n:
+            raise ValueError(f"must have one class for each of the {n} rows of X; got {len(y)}")
+        check_classification_targets(y)
+    return y
 
 
 def _stratified(scores, labels, n_samples, key):

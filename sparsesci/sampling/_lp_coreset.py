@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import scipy.sparse
 from sklearn.base import BaseEstimator
-from sklearn.utils import _safe_indexing, check_array, check_consistent_length
+from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsesci._core.device import resolve_device
@@ -17,8 +17,9 @@ from sparsesci._core.validation import check_flag, check_integer, check_option, 
 from sparsesci.sampling import _lewis
 from sparsesci.sampling._coreset_tree import CoresetTree, Rows, joined
 from sparsesci.sampling._leverage import exact_leverage_scores
+from sparsesci.sampling._row_sampler import take_rows
 from sparsesci.sampling._row_sampling import SCHEMES, check_count, draw_rows
-from sparsesci.sampling._row_space import check_weights
+from sparsesci.sampling._row_space import canonical, check_weights
 from sparsesci.sampling._sensitivities import sensitivities
 
 SCORES = ("auto", "uniform", "leverage", "root_leverage", "lewis", "sensitivity", "leverage+sensitivity")
@@ -148,6 +149,7 @@ class BaseLpCoreset(BaseEstimator):
             raise TypeError(f"X must be numeric; got dtype {X.dtype}")
         with naming("X"):
             X = validate_data(self, X, reset=reset, accept_sparse="csr", dtype=[np.float64, np.float32])
+        X = canonical(X)
         n = X.shape[0]
         y = None if y is None else self._check_targets(y, X)
         weights = check_weights(sample_weight, n)
@@ -341,7 +343,7 @@ class BaseLpCoreset(BaseEstimator):
         """
         self.fit(X, y, sample_weight)
         kept = self.sample_indices_
-        X, y = _safe_indexing(X, kept), None if y is None else _safe_indexing(y, kept)
+        X, y = take_rows(X, kept), None if y is None else take_rows(y, kept)
         return self._scaled(X, y, self.sample_weight_)
 
     @property
