@@ -206,15 +206,15 @@ class TestKMeans:
 
     def test_far_clusters(self):
         """Median cost of the solution below that of uniform sampling, over 5 samples."""
-        X = make_far_clusters(4000, random_state=1).X
+        X = make_far_clusters(2000, random_state=1).X
         full = KMeans(8, n_init=10, random_state=0).fit(X).inertia_
         costs = {"sensitivity": [], "lightweight": [], "uniform": []}
         for seed in range(5):
             for method in costs:
                 if method == "uniform":
-                    points, weights = X[np.random.default_rng(seed).choice(4000, 200, replace=False)], None
+                    points, weights = X[np.random.default_rng(seed).choice(2000, 150, replace=False)], None
                 else:
-                    points, _, weights = KMeansCoreset(200, 8, method, random_state=seed).fit_resample(X)
+                    points, _, weights = KMeansCoreset(150, 8, method, random_state=seed).fit_resample(X)
                 model = KMeans(8, n_init=10, random_state=0).fit(points, sample_weight=weights)
                 costs[method].append(-model.score(X) / full)
         medians = {method: np.median(values) for method, values in costs.items()}

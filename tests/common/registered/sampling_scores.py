@@ -143,7 +143,7 @@ ENTRIES = {
         grid={},
     ),
     "sampling.LpCoreset": SamplerEntry(
-        make=lambda: sampling.LpCoreset(30, random_state=0),
+        make=lambda: sampling.LpCoreset(60, random_state=0),
         parameters={**LP_PARAMETERS, "n_samples": Integer(too_large=201)},
         arguments=lambda: targets(200, 3),
         large_arguments=lambda: targets(70_000, 3),
@@ -151,8 +151,8 @@ ENTRIES = {
         grid={},
     ),
     "sampling.StreamingLpCoreset": SamplerEntry(
-        make=lambda: sampling.StreamingLpCoreset(20, p=3, random_state=0),
-        parameters={**LP_PARAMETERS, "buffer_size": Integer(minimum=21, none=True)},
+        make=lambda: sampling.StreamingLpCoreset(40, random_state=0),
+        parameters={**LP_PARAMETERS, "buffer_size": Integer(minimum=41, none=True)},
         arguments=lambda: targets(200, 3),
         large_arguments=lambda: targets(70_000, 3),
         # One reduction, large enough for several threads.
