@@ -3,6 +3,7 @@
 import copy
 
 import numpy as np
+import scipy.sparse
 from sklearn.utils.validation import validate_data
 
 from sparsesci._core.device import twin
@@ -31,7 +32,8 @@ class KMeansCoreset(RowSampler):
     n_clusters : int, default=8
         The k of the k-means that is to come.
     method : {"sensitivity", "lightweight"}, default="sensitivity"
-        "sensitivity" bounds the share of every point in the cost of any k centres, from the k centres of k-means++.
+        "sensitivity" bounds the share of every point in the cost of any k centres, from rough ones: k-means++ with the
+        best of a few draws for each centre, and for k-means one step of Lloyd.
         "lightweight" takes half uniform probabilities and half squared distances from the mean, in one pass; its error
         is relative to the cost of a single centre.
     objective : {"kmeans", "kmedians"}, default="kmeans"
@@ -49,7 +51,7 @@ class KMeansCoreset(RowSampler):
     scores_ : ndarray of shape (n_rows,)
         Adding up to 1.
     cluster_centers_ : ndarray of shape (at most n_clusters, n_features)
-        The rough centres that the scores rest on: of k-means++, or the mean.
+        The rough centres that the scores rest on, or the mean.
     sample_indices_ : ndarray of shape (n_samples_,)
         Numbers of the points that were kept, increasing.
     sample_weight_ : ndarray of shape (n_samples_,)
@@ -60,8 +62,8 @@ class KMeansCoreset(RowSampler):
 
     Notes
     -----
-    O(n d k) time in k passes for "sensitivity", O(n d) in two for "lightweight"; O(n) memory. Coresets pay where a few
-    points matter much, far tiny clusters for instance; on well-balanced clusters a uniform sample is as good.
+    O(n d k log k) time in k (3 + log k) passes for "sensitivity", O(n d) in two for "lightweight"; O(n) memory. Coresets
+    pay where a few points matter much, far tiny clusters for instance; on well-balanced clusters a uniform sample is as good.
 
     References
     ----------
@@ -166,40 +168,68 @@ class _Passes:
         self.costs = np.full(X.shape[0], np.inf)
         self.labels = np.zeros(X.shape[0], dtype=np.int64)
 
-    def update(self, centre, label):
+    def update(self, centre, label, costs, labels):
         """Bring costs and labels up to date; return sums of costs by ranges."""
-        return self.kernels.update_nearest(
-            self.X, centre, label, self.weights, self.power, self.costs, self.labels, self.n_jobs
-        )
+        return self.kernels.update_nearest(self.X, centre, label, self.weights, self.power, costs, labels, self.n_jobs)
 
     def lightweight(self):
         """Return the mean, and half uniform scores and half shares in the cost of the mean."""
         v = self.weights
         centre = (v / v.sum()) @ self.X.astype(np.float64)
-        total = self.update(centre, 0).sum()
+        total = self.update(centre, 0, self.costs, self.labels).sum()
         scores = v / (2 * v.sum())
         if total > 0:
             scores = scores + v * self.costs / (2 * total)
         return np.ldexp(centre[np.newaxis], self.exponent), scores
 
     def sensitivity(self, n_clusters, key):
-        """Return centres of k-means++, and bounds on the shares of the points in the cost of any such centres."""
-        v, draws = self.weights, uniforms(key, _SEEDS, n_clusters)
+        """Return rough centres, and bounds on the shares of the points in the cost of any k centres."""
+        centres, sums = self._seeds(n_clusters, key)
+        if self.power == 2 and len(centres) > 1:
+            centres, sums = self._moved(centres)
+        v, k = self.weights, len(centres)
+        total, cost = v.sum(), sums.sum()
+        sizes = np.bincount(self.labels, v, minlength=k)
+        # A mean may have no points of its own: nobody asks for its entries.
+        sizes[sizes == 0] = np.inf
+        inside = np.bincount(self.labels, v * self.costs, minlength=k)
+        scores = 4 * total / sizes[self.labels]
+        if cost > 0:
+            mean, factor = cost / total, 16 * (np.log(k) + 2)
+            scores += factor * self.costs / mean + (2 * factor / mean) * (inside / sizes)[self.labels]
+        return np.ldexp(centres, self.exponent), v * scores
+
+    def _seeds(self, n_clusters, key):
+        """Return centres of k-means++, each the best of a few draws, and the sums of costs."""
+        v, n_trials = self.weights, 2 + int(np.log(n_clusters))
+        draws = uniforms(key, _SEEDS, 1 + n_clusters * n_trials)
         first = np.searchsorted(np.cumsum(v), draws[0] * v.sum(), side="right")
         centres = [self._point(min(first, np.flatnonzero(v)[-1]))]
-        sums = self.update(centres[0], 0)
+        sums = self.update(centres[0], 0, self.costs, self.labels)
         while len(centres) < n_clusters and sums.sum() > 0:
-            centres.append(self._point(self._draw(sums, draws[len(centres)])))
-            sums = self.update(centres[-1], len(centres) - 1)
-        k, total = len(centres), v.sum()
-        sizes = np.bincount(self.labels, v, minlength=k)
-        inside = np.bincount(self.labels, v * self.costs, minlength=k)
-        mean = sums.sum() / total
-        scores = 4 * total / sizes[self.labels]
-        if mean > 0:
-            factor = 16 * (np.log(k) + 2)
-            scores += factor * self.costs / mean + (2 * factor / mean) * (inside / sizes)[self.labels]
-        return np.ldexp(np.array(centres), self.exponent), v * scores
+            begin = 1 + len(centres) * n_trials
+            trials = {self._draw(sums, draw): None for draw in draws[begin : begin + n_trials]}
+            best = None
+            for row in trials:
+                centre, costs, labels = self._point(row), self.costs.copy(), self.labels.copy()
+                tried = self.update(centre, len(centres), costs, labels)
+                if best is None or tried.sum() < best[0].sum():
+                    best = tried, centre, costs, labels
+            sums, centre, self.costs, self.labels = best
+            centres.append(centre)
+        return np.array(centres), sums
+
+    def _moved(self, centres):
+        """Return the means of the points that are nearest to each centre, and the sums of costs with these."""
+        n, k = len(self.labels), len(centres)
+        members = scipy.sparse.csr_array((self.weights, (self.labels, np.arange(n))), shape=(k, n))
+        sizes = members.sum(axis=1)
+        moved = np.where(sizes[:, np.newaxis] > 0, members @ self.X, centres)
+        moved /= np.where(sizes > 0, sizes, 1.0)[:, np.newaxis]
+        self.costs[:] = np.inf
+        for label, centre in enumerate(moved):
+            sums = self.update(centre, label, self.costs, self.labels)
+        return moved, sums
 
     def _point(self, i):
         return np.ascontiguousarray(self.X[i], dtype=np.float64)
