@@ -2,13 +2,13 @@ r"""
 Coresets for robust regression
 ==============================
 
-A median regression on twenty thousand rows, of which thirty have a large leverage and two in a hundred have targets that
-are grossly wrong. How many rows does one need, and which?
+A median regression on twenty thousand rows, of which thirty have a large leverage and two in a hundred have targets
+that are grossly wrong. How many rows does one need, and which?
 """
 
 # %%
 # Every row gets a score that bounds its share of the sum of absolute residuals, here the root of the leverage score of
-# ``[X y]``. Rows are kept with probabilities in proportion to it, and weighted by the inverse. The row with large
+# ``[X y]``. Rows are kept with probabilities in proportion to it, and weighted by the inverse. The rows with large
 # scores are kept for certain; the rest of the weight is shared by the many.
 
 import matplotlib.pyplot as plt
@@ -27,7 +27,7 @@ ax.set_ylabel("root leverage score")
 
 # %%
 # The kept rows go into any regression that takes weights. How much more than the least possible does its solution cost
-# on all rows? Medians of 15 samples, with the middle half of them.
+# on all rows? Medians of 9 samples, with the middle half of them.
 
 
 def cost(coefficients):
@@ -41,10 +41,10 @@ def solution(rows, targets, weights):
     return model.fit(rows, targets, sample_weight=weights).coef_
 
 
-least = cost(solution(*LpCoreset(4000, p=1, score="lewis", random_state=0).fit_resample(X, y)))
-sizes = np.array([50, 100, 200, 400, 800])
+least = cost(solution(*LpCoreset(2000, p=1, score="lewis", random_state=0).fit_resample(X, y)))
+sizes = np.array([50, 100, 200, 400])
 names = {"uniform": "uniform", "root_leverage": "root leverage", "lewis": "Lewis weights"}
-excess = {score: np.empty((len(sizes), 15)) for score in names}
+excess = {score: np.empty((len(sizes), 9)) for score in names}
 for score, values in excess.items():
     for i, size in enumerate(sizes):
         for seed in range(values.shape[1]):

@@ -62,8 +62,9 @@ class KMeansCoreset(RowSampler):
 
     Notes
     -----
-    O(n d k log k) time in k (3 + log k) passes for "sensitivity", O(n d) in two for "lightweight"; O(n) memory. Coresets
-    pay where a few points matter much, far tiny clusters for instance; on well-balanced clusters a uniform sample is as good.
+    O(n d k log k) time in k (3 + log k) passes for "sensitivity", O(n d) in two for "lightweight"; O(n) memory.
+    Coresets pay where a few points matter much, far tiny clusters for instance; on well-balanced clusters a uniform
+    sample is as good.
 
     References
     ----------
