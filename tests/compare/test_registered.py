@@ -8,19 +8,7 @@ import scipy.linalg
 from numpy.testing import assert_allclose
 from sklearn.utils import Bunch
 
-from sparsesci.compare import (
-    _calibration,
-    _decomposition,
-    _least_squares,
-    _sampling_christoffel,
-    _sampling_dpp,
-    _sbl,
-    _sketching,
-    _streaming,
-    _transport_entropic,
-    _unmixing,
-    list_methods,
-)
+from sparsesci.compare import _calibration, _decomposition, _least_squares, _sampling_christoffel, _sampling_dpp, _sampling_scores, _sbl, _sketching, _streaming, _transport_entropic, _unmixing, list_methods
 from sparsesci.compare._measure import Effort, measure_case
 from sparsesci.compare._model import NOT_INSTALLED, OK, OURS
 from sparsesci.compare._run import _COMPARISONS
@@ -60,6 +48,8 @@ SMALL = {
     ],
     "kron_sbl": [_sbl._tensor_problem((3, 4, 4), 4, 1)],
     "SparseBayesianRegressor": [_sbl._regression_problem(40, 20, 3)],
+    "lp_coreset": [_sampling_scores._regression_problem(300, 3, 60)],
+    "kmeans_coreset": [_sampling_scores._clustering_problem(600, 60)],
     "streaming_pca": [
         _streaming._problem(lambda seed: _streaming.make_spiked(400, 12, 4.0, random_state=seed)),
         _streaming._problem(lambda seed: _streaming.make_heavy_rows(400, 12, 4.0, 4, random_state=seed)),
@@ -225,3 +215,20 @@ def test_lost_correlation():
     turned = np.linalg.svd(problem.vector[np.newaxis])[2][1]
     assert_allclose(_streaming.lost_correlation(problem, 0.6 * problem.vector + 0.8 * turned), 0.64)
     assert np.isnan(_streaming.lost_correlation(problem, None))
+
+
+class TestCoresetMetrics:
+    def test_excess_cost(self):
+        problem = SMALL["lp_coreset"][0](0)
+        whole = _sampling_scores._quantile_fit(problem.X, problem.y)
+        assert _sampling_scores.excess_cost(problem, whole) < 1e-9
+        assert_allclose(
+            _sampling_scores.excess_cost(problem, whole + 1),
+            np.abs(problem.X @ (whole + 1) - problem.y).sum() / problem.least - 1,
+        )
+
+    def test_relative_cost(self):
+        problem = SMALL["kmeans_coreset"][0](0)
+        mean = problem.X.mean(axis=0, keepdims=True)
+        expected = ((problem.X - mean) ** 2).sum() / problem.cost
+        assert_allclose(_sampling_scores.relative_cost(problem, mean), expected)
