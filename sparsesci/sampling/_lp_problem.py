@@ -1,0 +1,185 @@
+"""A regression problem in the form that the solvers work on: rows stored by columns, scaled, of full rank."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import eigh, svd
+from scipy.linalg.lapack import dpotrs
+
+from sparsesci._core.threads import run_ranges
+from sparsesci.sampling import _lp_kernels as kernels
+
+# Condition numbers of the Gram matrix of scaled columns: up to the first nothing is changed, up to the second its
+# eigenvectors make the columns orthonormal, beyond it the singular vectors of the columns do.
+_WELL_CONDITIONED = 1e4
+_SAFELY_SQUARED = 1e9
+_EXACT_FIT = 1e-13
+
+
+@dataclass
+class Problem:
+    """Minimise a loss of ``target - columns.T @ coef``.
+
+    Attributes
+    ----------
+    columns : ndarray of shape (rank, n)
+        Columns of full rank, each with a mean square near 1.
+    target : ndarray of shape (n,)
+    basis : ndarray of shape (d, rank)
+        ``basis @ coef`` are coefficients of the scaled features (and the intercept, the last one).
+    centre, scale : ndarray of shape (n_features,)
+    offset, unit : float
+        What was subtracted from y, and what it was divided by.
+    fit_intercept : bool
+    coef : ndarray of shape (rank,)
+        Least squares.
+    factor : ndarray of shape (rank, rank)
+        Lower Cholesky factor of ``columns @ columns.T``.
+    n_jobs : int or None
+    """
+
+    columns: np.ndarray
+    target: np.ndarray
+    basis: np.ndarray
+    centre: np.ndarray
+    scale: np.ndarray
+    offset: float
+    unit: float
+    fit_intercept: bool
+    n_jobs: int | None
+    coef: np.ndarray = None
+    factor: np.ndarray = None
+
+    @property
+    def rank(self):
+        return len(self.columns)
+
+    @property
+    def n_coefficients(self):
+        return len(self.basis)
+
+    def residual(self, coef):
+        """Return the residuals of ``coef``."""
+        out = np.empty(self.columns.shape[1])
+        kernels.multiply(self.columns, coef, out, self.n_jobs)
+        return np.subtract(self.target, out, out=out)
+
+    def moments(self, values):
+        """Return ``columns @ values``."""
+        out = np.empty(self.rank)
+        kernels.moments(self.columns, values, out, self.n_jobs)
+        return out
+
+    def gram(self, weights, values):
+        """Return the Gram matrix (its lower triangle) with ``weights``, and ``columns @ values``."""
+        gram, moment = np.empty((self.rank, self.rank)), np.empty(self.rank)
+        kernels.weighted_gram(self.columns, weights, values, gram, moment, self.n_jobs)
+        return gram, moment
+
+    def fits_exactly(self):
+        """Return whether least squares leaves nothing but rounding errors."""
+        largest = np.abs(self.target).max()
+        return largest == 0 or np.abs(self.residual(self.coef)).max() <= _EXACT_FIT * largest
+
+    def original(self, coef):
+        """Return the coefficients of the features and the intercept, in units of the data."""
+        scaled = self.unit * (self.basis @ coef)
+        features = scaled[: len(self.scale)] / self.scale
+        if not self.fit_intercept:
+            return features, 0.0
+        return features, float(self.offset + scaled[-1] - self.centre @ features)
+
+
+def make_problem(X, y, row_scale, fit_intercept, n_jobs):
+    """Return the Problem of regressing ``row_scale * y`` on the rows of ``row_scale * X``.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, n_features)
+    y : ndarray of shape (n,)
+    row_scale : ndarray of shape (n,) or None
+        Positive.
+    fit_intercept : bool
+        Features and y are centred, and a column of ones is added; all are multiplied by ``row_scale``.
+    n_jobs : int or None
+    """
+    n, d = X.shape
+    columns = np.empty((d + fit_intercept, n))
+    centre = X.mean(axis=0, dtype=np.float64) if fit_intercept else np.zeros(d)
+    largest = np.empty((-(-n // kernels.CHUNK), d))
+
+    def fill(start, stop):
+        rows, out = X[start:stop].T, columns[:d, start:stop]
+        np.abs(rows).max(axis=1, out=largest[start // kernels.CHUNK])
+        np.subtract(rows, centre[:, np.newaxis], out=out)
+        if row_scale is not None:
+            out *= row_scale[start:stop]
+
+    run_ranges(fill, n, kernels.CHUNK, n_jobs)
+    if fit_intercept:
+        columns[d] = 1.0 if row_scale is None else row_scale
+    offset = float(np.median(y)) if fit_intercept else 0.0
+    target = np.subtract(y, offset, dtype=np.float64)
+    unit = float(np.abs(target).mean()) or 1.0
+    target /= unit
+    if row_scale is not None:
+        target *= row_scale
+    problem = Problem(columns, target, None, centre, np.ones(d), offset, unit, fit_intercept, n_jobs)
+    _scale_columns(problem, largest.max(axis=0), np.sqrt(n) if row_scale is None else np.linalg.norm(row_scale))
+    _least_squares(problem, *_make_full_rank(problem))
+    return problem
+
+
+def _scale_columns(problem, largest, row_norm):
+    """Divide the columns by their root mean square; clear those that are constant up to rounding."""
+    d, n = len(problem.scale), problem.columns.shape[1]
+    norms = np.sqrt(np.einsum("ij,ij->i", problem.columns, problem.columns))
+    negligible = 4 * np.finfo(np.float64).eps * largest * row_norm if problem.fit_intercept else 0.0
+    constant = norms[:d] <= negligible
+    divisor = norms / np.sqrt(n)
+    divisor[:d][constant] = 1.0
+    problem.columns[:d][constant] = 0.0
+    problem.columns /= divisor[:, np.newaxis]
+    problem.scale = divisor[:d]
+    problem.basis = np.eye(len(divisor))
+    if problem.fit_intercept:
+        problem.basis[-1, -1] = 1 / divisor[-1]
+
+
+def _make_full_rank(problem):
+    """Replace the columns by an orthonormal basis of their span where they are close to dependent.
+
+    Returns what least squares needs: the columns' Gram matrix, and their products with the target.
+    """
+    columns, n = problem.columns, problem.columns.shape[1]
+    gram, moment = problem.gram(np.ones(n), problem.target)
+    if not gram.any():
+        problem.columns, problem.basis = np.zeros((0, n)), np.zeros((len(problem.basis), 0))
+        return np.zeros((0, 0)), np.zeros(0)
+    values, vectors = eigh(gram, lower=True)
+    if values[0] * _WELL_CONDITIONED > values[-1]:
+        return gram, moment
+    if values[0] * _SAFELY_SQUARED > values[-1]:
+        change = vectors / np.sqrt(values / n)
+        problem.columns = np.ascontiguousarray(change.T @ columns)
+    else:
+        vectors, singular, rows = svd(columns, full_matrices=False, check_finite=False)
+        kept = singular > max(columns.shape) * np.finfo(np.float64).eps * singular[0]
+        change = vectors[:, kept] / (singular[kept] / np.sqrt(n))
+        problem.columns = np.ascontiguousarray(rows[kept]) * np.sqrt(n)
+    problem.basis = problem.basis @ change
+    return problem.gram(np.ones(n), problem.target)
+
+
+def _least_squares(problem, gram, moment):
+    """Solve least squares by the normal equations of the well-conditioned columns, and refine once."""
+    problem.factor = np.linalg.cholesky(gram)
+    problem.coef = cho_solve(problem.factor, moment)
+    problem.coef += cho_solve(problem.factor, problem.moments(problem.residual(problem.coef)))
+
+
+def cho_solve(factor, right_side):
+    """Return the solution with the matrix whose lower Cholesky factor is given."""
+    if len(factor) == 0:
+        return np.zeros_like(right_side)
+    return dpotrs(factor, right_side, lower=1)[0]

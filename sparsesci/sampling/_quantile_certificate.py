@@ -1,0 +1,138 @@
+"""The end of quantile regression: a vertex near the interior solution, and a bound on what is left of the gap."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import LinAlgError, lu_factor, lu_solve, qr
+
+from sparsesci.sampling._lp_problem import cho_solve
+
+_CANDIDATES_PER_COEFFICIENT = 4
+_TIED = 1e-11
+_ROUNDING = 1e-9
+
+
+@dataclass
+class Certified:
+    """Coefficients of a Problem, a feasible dual point, and what they prove.
+
+    ``objective`` is the loss of ``coef``, ``gap`` an upper bound on what it exceeds the least loss by.
+    """
+
+    coef: np.ndarray
+    dual: np.ndarray
+    objective: float
+    gap: float
+
+    @property
+    def relative_gap(self):
+        return self.gap / self.objective if self.objective > 0 else 0.0
+
+
+def certify(problem, tau, coef, dual):
+    """Return ``coef`` with the best bound on its gap that ``dual`` gives once it is made feasible."""
+    residual = problem.residual(coef)
+    dual = make_feasible(problem, tau, dual)
+    return Certified(coef, dual, pinball(residual, tau), _gap(problem, tau, residual, dual))
+
+
+def pinball(residual, tau):
+    """Return the sum of the losses of quantile regression."""
+    return float(tau * residual.sum() - np.minimum(residual, 0).sum())
+
+
+def make_feasible(problem, tau, dual):
+    """Return a point near ``dual`` in the box [tau - 1, tau] with ``columns @ dual = 0`` up to rounding.
+
+    The correction is weighted by the distance to the box, and a multiple of the point undoes what leaves it:
+    the feasible set is convex and holds 0.
+    """
+    dual = np.clip(dual, tau - 1, tau)
+    for _ in range(2):
+        error = problem.moments(dual)
+        room = np.minimum(dual - (tau - 1), tau - dual) + 1e-8
+        gram = problem.gram(room, room)[0]
+        try:
+            correction = cho_solve(np.linalg.cholesky(gram), error)
+        except LinAlgError:
+            correction = cho_solve(problem.factor, error)
+            room = np.ones_like(room)
+        dual = dual - room * (problem.target - problem.residual(correction))
+        over = max(float((dual / np.where(dual > 0, tau, tau - 1)).max()), 1.0)
+        dual /= over
+        if np.abs(error).max() <= 1e-15 * len(dual):
+            break
+    return np.clip(dual, tau - 1, tau)
+
+
+def _gap(problem, tau, residual, dual):
+    """Return primal minus dual objective, as a sum of terms without cancellation.
+
+    With columns @ dual = 0 it is the sum of ``loss(r) - dual * r``, none of which is negative.
+    """
+    terms = np.where(residual > 0, (tau - dual) * residual, (tau - 1 - dual) * residual)
+    return float(terms.sum()) + infeasibility(problem, residual, dual)
+
+
+def infeasibility(problem, residual, dual):
+    """Return how much rounding errors in ``columns @ dual = 0`` may change the gap.
+
+    The nearest dual point that satisfies the equation lies in the span of the rows; the gap changes by its distance
+    times the residuals at most.
+    """
+    error = problem.moments(dual)
+    distance = np.sqrt(max(float(error @ cho_solve(problem.factor, error)), 0.0))
+    return float(np.linalg.norm(residual)) * distance
+
+
+def to_vertex(problem, tau, found, weight):
+    """Return the vertex that interpolates the rows of largest ``weight``, if it proves to be no worse than ``found``."""
+    rank, n = problem.columns.shape
+    count = min(n, _CANDIDATES_PER_COEFFICIENT * rank)
+    if n < rank:
+        return found
+    nearest = np.sort(np.argpartition(-weight, count - 1)[:count])
+    importance = np.sqrt(np.maximum(weight[nearest] / weight[nearest].max(), 1e-14))
+    order = qr(problem.columns[:, nearest] * importance, mode="r", pivoting=True, check_finite=False)[1]
+    rows = nearest[order[:rank]]
+    factors = _factor(problem.columns[:, rows])
+    if factors is None:
+        return found
+    coef = lu_solve(factors, problem.target[rows], trans=1, check_finite=False)
+    residual = problem.residual(coef)
+    coef += lu_solve(factors, residual[rows], trans=1, check_finite=False)
+    residual = problem.residual(coef)
+    residual[rows] = 0.0
+    objective = pinball(residual, tau)
+    if not objective <= found.objective * (1 + 1e-14):
+        return found
+    dual = _vertex_dual(problem, tau, residual, rows, factors, found.dual)
+    gap = _gap(problem, tau, residual, dual)
+    other = _gap(problem, tau, residual, found.dual)
+    if other < gap:
+        dual, gap = found.dual, other
+    return Certified(coef, dual, objective, gap)
+
+
+def _factor(matrix):
+    try:
+        factors = lu_factor(matrix, check_finite=False)
+    except (LinAlgError, ValueError):
+        return None
+    diagonal = np.abs(np.diag(factors[0]))
+    return factors if diagonal.min() > 1e-12 * diagonal.max() else None
+
+
+def _vertex_dual(problem, tau, residual, rows, factors, interior):
+    """Return the dual point of a vertex, made feasible; tied rows keep their interior value."""
+    dual = np.where(residual > 0, tau, tau - 1)
+    tied = np.abs(residual) <= _TIED * (np.abs(problem.target) + np.abs(residual).mean())
+    dual[tied] = interior[tied]
+    dual[rows] = 0.0
+    dual[rows] = lu_solve(factors, -problem.moments(dual), check_finite=False)
+    basic = dual[rows]
+    if (basic < tau - 1 - _ROUNDING).any() or (basic > tau + _ROUNDING).any():
+        return interior
+    if (basic < tau - 1).any() or (basic > tau).any():
+        return make_feasible(problem, tau, dual)
+    return dual

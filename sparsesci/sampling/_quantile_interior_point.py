@@ -1,0 +1,98 @@
+"""A primal-dual interior point for quantile regression, with its rows stored by columns.
+
+Mehrotra's predictor and corrector on the dual ``max b'a, A'a = (1 - tau) A'1, 0 <= a <= 1``, as in R. Koenker,
+S. Portnoy, "The Gaussian hare and the Laplacian tortoise", Statistical Science 12 (1997) 279-300.
+"""
+
+import numpy as np
+from scipy.linalg.lapack import dpotrf, dpotrs
+
+from sparsesci.sampling import _quantile_kernels as kernels
+
+_TO_THE_BOUNDARY = 0.99995
+_RIDGE = 1e-14
+
+
+def interior_point(columns, target, coef, tau, tol, max_iter, n_jobs):
+    """Minimise the sum of ``tau max(r, 0) + (1 - tau) max(-r, 0)`` over ``r = target - columns.T @ coef``.
+
+    Parameters
+    ----------
+    columns : ndarray of shape (d, n)
+        Linearly independent.
+    target : ndarray of shape (n,)
+    coef : ndarray of shape (d,)
+        Where to begin.
+    tau : float
+        In (0, 1).
+    tol : float
+        Duality gap, relative to the objective, at which to stop.
+    max_iter : int
+    n_jobs : int or None
+
+    Returns
+    -------
+    coef : ndarray of shape (d,)
+    dual : ndarray of shape (n,)
+        In (tau - 1, tau), with ``columns @ dual = 0`` up to rounding.
+    weight : ndarray of shape (n,)
+        Large for the rows whose residual is zero in the end.
+    n_iter : int
+    """
+    d, n = columns.shape
+    coef = coef.copy()
+    state = _start(columns, target, coef, tau)
+    gram, moment, direction = np.empty((d, d)), np.empty(d), np.zeros(d)
+    centring, second_order = np.empty(d), np.empty(d)
+    primal_step = dual_step = 0.0
+    for n_iter in range(max_iter + 1):
+        gap, above, below = kernels.update_and_gram(columns, state, primal_step, dual_step, gram, moment, n_jobs)
+        coef += dual_step * direction
+        if gap <= tol * (tau * above + (1 - tau) * below) or n_iter == max_iter or not np.isfinite(gap):
+            break
+        factor = cholesky(gram)
+        direction = dpotrs(factor, moment, lower=1)[0]
+        limits = kernels.predict(columns, state, direction, centring, second_order, n_jobs)
+        mu = _centre(gap, n, *limits)
+        direction = dpotrs(factor, moment + mu * centring + second_order, lower=1)[0]
+        primal, dual = kernels.correct(columns, state, direction, mu, n_jobs)
+        primal_step, dual_step = _step(primal), _step(dual)
+    return coef, state[0] - (1 - tau), state[4], n_iter
+
+
+def _start(columns, target, coef, tau):
+    """Return the state at the analytic centre of the dual, with multipliers that fit the residuals."""
+    residual = target - coef @ columns
+    shift = max(0.1 * np.abs(residual).mean(), np.finfo(np.float64).tiny)
+    state = np.zeros((8, len(target)))
+    state[0], state[1] = 1 - tau, tau
+    np.maximum(-residual, 0, out=state[2])
+    np.maximum(residual, 0, out=state[3])
+    state[2:4] += shift
+    return state
+
+
+def _step(longest_reciprocal):
+    return min(1.0, _TO_THE_BOUNDARY / longest_reciprocal) if longest_reciprocal > 0 else 1.0
+
+
+def _centre(gap, n, primal, dual, linear, quadratic):
+    """Return mu by Mehrotra's rule, from what the predictor's step would leave of the gap."""
+    p, q = _step(primal), _step(dual)
+    left = gap + p * linear - q * (gap + linear) + p * q * quadratic
+    return max(left, 0.0) * (max(left, 0.0) / gap) ** 2 / (2 * n)
+
+
+def cholesky(gram):
+    """Return the lower Cholesky factor of a Gram matrix, with as much of a ridge as it needs."""
+    factor, info = dpotrf(gram, lower=1)
+    ridge = _RIDGE
+    while info != 0 and ridge < 1:
+        lifted = gram.copy()
+        lifted[np.diag_indices(len(gram))] *= 1 + ridge
+        lifted[np.diag_indices(len(gram))] += ridge * 1e-6 * np.trace(gram) / len(gram)
+        factor, info = dpotrf(lifted, lower=1)
+        ridge *= 100
+    if info != 0:
+        raise np.linalg.LinAlgError("the weighted Gram matrix of the rows is not positive definite")
+    return factor
