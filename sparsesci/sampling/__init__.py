@@ -1,3 +1,10 @@
 """Sampling rows and points: determinantal and volume sampling, leverage and sensitivity scores, coresets."""
 
-__all__ = []
+from sparsesci.sampling._leverage import leverage_scores, online_leverage_scores
+from sparsesci.sampling._row_sampling import sample_rows
+
+__all__ = [
+    "leverage_scores",
+    "online_leverage_scores",
+    "sample_rows",
+]
