@@ -1,13 +1,14 @@
 """Weighted Gram matrices and norms of transformed rows: the two passes of leverage scores, on the CPU.
 
-Both are bound by the reading of the rows where they are short. Blocks of rows are therefore written out column by column
-into a buffer that stays in cache, and vectors run along the rows; long rows go to BLAS by blocks. Sums are in float64
-whatever the type of the rows, and in an order that depends on the sizes only.
+Where the rows are short, blocks of them are written out column by column into a buffer that stays in cache, and vectors
+run along the rows; long rows go to BLAS by blocks. Sums are in float64 whatever the type of the rows, and in an order
+that depends on the sizes only.
 """
 
 import math
 
 import numpy as np
+import scipy.linalg
 from numba import njit
 
 from sparsesci._core.arrays import kernel_view
@@ -18,7 +19,7 @@ from sparsesci._core.threads import run_ranges, single_threaded_blas, sum_ranges
 _LONG = 32
 _BLOCK = 128
 _LANES = 4
-_RANGE_ROWS = 4096
+_RANGE_ROWS = 8192
 _RANGE_ELEMENTS = 1 << 18
 _REASSOCIATING = {"reassoc", "contract", "nsz", "arcp"}
 
@@ -38,6 +39,15 @@ def write_columns(A, first, count, out):
             out[j * _BLOCK + i] = A[first + i, j]
         for i in range(count, _BLOCK):
             out[j * _BLOCK + i] = 0.0
+
+
+@njit(nogil=True, cache=True)
+def scale_columns(columns, weights, d, out):
+    """Write the products of all columns of a block with the weights of its rows to ``out``."""
+    for j in range(d):
+        for i in range(0, _BLOCK, _LANES):
+            e = j * _BLOCK + i
+            store(out, e, load(columns, e) * load(weights, i))
 
 
 @njit(nogil=True, cache=True, fastmath=_REASSOCIATING)
@@ -80,15 +90,12 @@ def add_block_gram(columns, scaled, d, held, partial):
 def _gram_range(A, q, partial, start, stop):
     d = A.shape[1]
     columns, scaled = np.zeros((d + 4) * _BLOCK), np.zeros((d + 4) * _BLOCK)
-    held = np.empty(32)
+    weights, held = np.zeros(_BLOCK), np.empty(32)
     for first in range(start, stop, _BLOCK):
         count = min(_BLOCK, stop - first)
         write_columns(A, first, count, columns)
-        for j in range(d):
-            for i in range(count):
-                scaled[j * _BLOCK + i] = columns[j * _BLOCK + i] * q[first + i]
-            for i in range(count, _BLOCK):
-                scaled[j * _BLOCK + i] = 0.0
+        weights[:count] = q[first : first + count]
+        scale_columns(columns, weights, d, scaled)
         add_block_gram(columns, scaled, d, held, partial)
 
 
@@ -181,18 +188,67 @@ def weighted_gram(A, q, n_jobs):
     n, d = A.shape
     q = np.ones(n) if q is None else kernel_view(np.ascontiguousarray(q, dtype=np.float64))
     G = np.zeros((d, d))
-    if d < _LONG:
-        sum_ranges(lambda partial, start, stop: _gram_range(A, q, partial, start, stop), _edges(n, d), G, n_jobs)
-        return _symmetric(G)
-    root = np.sqrt(q)
+    with single_threaded_blas():
+        sum_ranges(lambda partial, start, stop: _add_gram(A, q, partial, start, stop), _edges(n, d), G, n_jobs)
+    return _symmetric(G)
+
+
+def _add_gram(A, q, partial, start, stop):
+    """Add the weighted Gram matrix of a range of rows to the lower triangle of ``partial``."""
+    if A.shape[1] < _LONG:
+        _gram_range(A, q, partial, start, stop)
+    else:
+        rows = A[start:stop] * np.sqrt(q[start:stop, np.newaxis])
+        partial += rows.T @ rows
+
+
+def _write_norms(A, M, out, start, stop):
+    """out[i] = squared norm of a_i @ M for a range of rows."""
+    if A.shape[1] < _LONG:
+        _norms_range(A, M, out, start, stop)
+    else:
+        # BLAS takes the transposes: their memory is that of the C-ordered matrices.
+        image = np.array(A[start:stop], dtype=np.float64, order="C")
+        image = scipy.linalg.blas.dtrmm(1.0, M.T, image.T, lower=True, overwrite_b=True).T
+        np.einsum("ij,ij->i", image, image, out=out[start:stop])
+
+
+def reweighted_gram(A, M, reweight, n_jobs):
+    """Return ``sum_i q_i a_i a_i^T`` for weights that follow from the norms of ``a_i @ M``, in one pass over A.
+
+    Parameters
+    ----------
+    A : ndarray of shape (n, d), float32 or float64
+    M : ndarray of shape (d, d), float64
+        Upper triangular.
+    reweight : callable
+        ``reweight(squares, start, stop)`` takes the squared norms of the rows of a range, which it may overwrite, and
+        returns their weights, of shape (stop - start,). Called from several threads at once.
+    n_jobs : int or None
+
+    Returns
+    -------
+    G : ndarray of shape (d, d), float64
+
+    Notes
+    -----
+    A range of rows is still in cache when it is needed for the second time.
+    """
+    A, M = kernel_view(A), kernel_view(np.ascontiguousarray(M, dtype=np.float64))
+    n, d = A.shape
+    G, squares = np.zeros((d, d)), np.empty(n)
 
     def add_range(partial, start, stop):
-        rows = A[start:stop] * root[start:stop, np.newaxis]
-        partial += rows.T @ rows
+        _write_norms(A, M, squares, start, stop)
+        q = squares[start:stop]
+        weights = reweight(q, start, stop)
+        if weights is not q:
+            q[:] = weights
+        _add_gram(A, squares, partial, start, stop)
 
     with single_threaded_blas():
         sum_ranges(add_range, _edges(n, d), G, n_jobs)
-    return G
+    return _symmetric(G)
 
 
 def weighted_gram_csr(data, indices, indptr, q, d, n_jobs):
@@ -238,16 +294,9 @@ def transformed_norms(A, M, out, n_jobs):
     """
     A, M = kernel_view(A), kernel_view(np.ascontiguousarray(M, dtype=np.float64))
     n, d = A.shape
-    if d < _LONG:
-        run_ranges(lambda start, stop: _norms_range(A, M, out, start, stop), n, _RANGE_ROWS, n_jobs)
-        return
-
-    def task(start, stop):
-        image = A[start:stop] @ M
-        np.einsum("ij,ij->i", image, image, out=out[start:stop])
-
+    rows = _RANGE_ROWS if d < _LONG else math.ceil(_RANGE_ELEMENTS / d)
     with single_threaded_blas():
-        run_ranges(task, n, max(1, math.ceil(_RANGE_ELEMENTS / d)), n_jobs)
+        run_ranges(lambda start, stop: _write_norms(A, M, out, start, stop), n, rows, n_jobs)
 
 
 def transformed_norms_csr(data, indices, indptr, M, out, n_jobs):

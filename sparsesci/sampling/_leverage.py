@@ -127,8 +127,8 @@ def _sketched(X, weights, key, n_jobs):
 def online_leverage_scores(X, *, reg=None):
     """Return the leverage of every row with respect to the rows before it.
 
-    ``tau_i = min(1, x_i^T (X_{<i}^T X_{<i} + reg I)^-1 x_i)``: a decision taken by it need not be revoked when more rows
-    come.
+    ``tau_i = min(1, x_i^T (X_{<i}^T X_{<i} + reg I)^-1 x_i)``: a decision taken by it need not be revoked when more
+    rows come.
 
     Parameters
     ----------

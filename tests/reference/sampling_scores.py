@@ -25,7 +25,8 @@ def lewis_weights(A, p, tol=1e-12, max_iter=1000):
     """Return the Lewis weights by the damped fixed-point iteration, and the number of iterations."""
     n, d = A.shape
     w, step, before, slow = np.full(n, d / n), 2 * p / (p + 2), np.inf, 0
-    for iteration in range(max_iter):
+    n_iter = 0
+    while n_iter < max_iter:
         tau = leverage_scores(A * (w ** (0.5 - 1 / p))[:, np.newaxis])
         kept = w > 1e-14 * w.max()
         residual = np.abs(np.log(tau[kept] / w[kept])).max()
@@ -36,7 +37,8 @@ def lewis_weights(A, p, tol=1e-12, max_iter=1000):
             step = min(step, 1.0 if p > 2 else p / 2)
         before = residual
         w = w * (tau / w) ** step
-    return w, iteration
+        n_iter += 1
+    return w, n_iter
 
 
 def lp_sensitivity_1(A):
