@@ -1,6 +1,6 @@
 """A regression problem in the form that the solvers work on: rows stored by columns, scaled, of full rank."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import eigh, svd
@@ -28,8 +28,12 @@ class Problem:
     basis : ndarray of shape (d, rank)
         ``basis @ coef`` are coefficients of the scaled features (and the intercept, the last one).
     centre, scale : ndarray of shape (n_features,)
-    offset, unit : float
-        What was subtracted from y, and what it was divided by.
+    offset : float
+        What was subtracted from y.
+    unit : float
+        In which losses are measured: weighted residuals are those of the problem times it.
+    y_unit : float
+        What y was divided by.
     fit_intercept : bool
     coef : ndarray of shape (rank,)
         Least squares.
@@ -45,6 +49,7 @@ class Problem:
     scale: np.ndarray
     offset: float
     unit: float
+    y_unit: float
     fit_intercept: bool
     n_jobs: int | None
     coef: np.ndarray = None
@@ -76,6 +81,12 @@ class Problem:
         kernels.weighted_gram(self.columns, weights, values, gram, moment, self.n_jobs)
         return gram, moment
 
+    def weighted_part(self, rows, factors):
+        """Return the Problem of some of the rows, multiplied by ``factors``; LinAlgError if their rank is less."""
+        part = replace(self, columns=self.columns[:, rows] * factors, target=self.target[rows] * factors)
+        _least_squares(part, *part.gram(np.ones(len(rows)), part.target))
+        return part
+
     def fits_exactly(self):
         """Return whether least squares leaves nothing but rounding errors."""
         largest = np.abs(self.target).max()
@@ -83,67 +94,80 @@ class Problem:
 
     def original(self, coef):
         """Return the coefficients of the features and the intercept, in units of the data."""
-        scaled = self.unit * (self.basis @ coef)
+        scaled = self.y_unit * (self.basis @ coef)
         features = scaled[: len(self.scale)] / self.scale
         if not self.fit_intercept:
             return features, 0.0
         return features, float(self.offset + scaled[-1] - self.centre @ features)
 
 
-def make_problem(X, y, row_scale, fit_intercept, n_jobs):
-    """Return the Problem of regressing ``row_scale * y`` on the rows of ``row_scale * X``.
+def make_problem(X, y, weights, p, fit_intercept, n_jobs):
+    """Return the Problem of regressing y on X with weights on the p-th powers of the residuals.
 
     Parameters
     ----------
     X : ndarray of shape (n, n_features)
     y : ndarray of shape (n,)
-    row_scale : ndarray of shape (n,) or None
-        Positive.
+    weights : ndarray of shape (n,) or None
+        Positive. Rows are multiplied by their 1/p-th powers, relative to the mean of the weights.
+    p : float
     fit_intercept : bool
-        Features and y are centred, and a column of ones is added; all are multiplied by ``row_scale``.
+        Features and y are centred, and a column of ones is added.
     n_jobs : int or None
+
+    Notes
+    -----
+    Centres and scales are those of the weighted rows, so that a weight of two is two rows also where the solution is not
+    unique.
     """
     n, d = X.shape
     columns = np.empty((d + fit_intercept, n))
-    centre = X.mean(axis=0, dtype=np.float64) if fit_intercept else np.zeros(d)
-    largest = np.empty((-(-n // kernels.CHUNK), d))
+    centre = np.zeros(d)
+    if fit_intercept:
+        centre = X.mean(axis=0, dtype=np.float64) if weights is None else weights @ X / weights.sum()
+    squares, largest = np.empty((2, -(-n // kernels.CHUNK), d))
+    share = None if weights is None else weights / weights.mean()
+    row_scale = None if share is None or np.isinf(p) else share ** (1 / p)
 
     def fill(start, stop):
-        rows, out = X[start:stop].T, columns[:d, start:stop]
-        np.abs(rows).max(axis=1, out=largest[start // kernels.CHUNK])
+        rows, out, part = X[start:stop].T, columns[:d, start:stop], start // kernels.CHUNK
         np.subtract(rows, centre[:, np.newaxis], out=out)
+        np.abs(rows).max(axis=1, out=largest[part])
+        if share is None:
+            np.einsum("ij,ij->i", out, out, out=squares[part])
+        else:
+            np.einsum("ij,ij,j->i", out, out, share[start:stop], out=squares[part])
         if row_scale is not None:
             out *= row_scale[start:stop]
 
     run_ranges(fill, n, kernels.CHUNK, n_jobs)
     if fit_intercept:
         columns[d] = 1.0 if row_scale is None else row_scale
-    offset = float(np.median(y)) if fit_intercept else 0.0
+    offset = _lower_median(y, weights) if fit_intercept else 0.0
     target = np.subtract(y, offset, dtype=np.float64)
-    unit = float(np.abs(target).mean()) or 1.0
-    target /= unit
+    y_unit = unit = float(np.abs(target).mean()) or 1.0
+    target /= y_unit
     if row_scale is not None:
         target *= row_scale
-    problem = Problem(columns, target, None, centre, np.ones(d), offset, unit, fit_intercept, n_jobs)
-    _scale_columns(problem, largest.max(axis=0), np.sqrt(n) if row_scale is None else np.linalg.norm(row_scale))
+        unit *= float(weights.mean()) ** (1 / p)
+    scale = np.sqrt(squares.sum(axis=0) / n)
+    # Features that are constant up to rounding have no direction of their own beside the intercept.
+    constant = scale <= (4 * np.finfo(np.float64).eps * largest.max(axis=0) if fit_intercept else 0.0)
+    scale[constant] = 1.0
+    columns[:d][constant] = 0.0
+    columns[:d] /= scale[:, np.newaxis]
+    problem = Problem(columns, target, np.eye(len(columns)), centre, scale, offset, unit, y_unit, fit_intercept, n_jobs)
     _least_squares(problem, *_make_full_rank(problem))
     return problem
 
 
-def _scale_columns(problem, largest, row_norm):
-    """Divide the columns by their root mean square; clear those that are constant up to rounding."""
-    d, n = len(problem.scale), problem.columns.shape[1]
-    norms = np.sqrt(np.einsum("ij,ij->i", problem.columns, problem.columns))
-    negligible = 4 * np.finfo(np.float64).eps * largest * row_norm if problem.fit_intercept else 0.0
-    constant = norms[:d] <= negligible
-    divisor = norms / np.sqrt(n)
-    divisor[:d][constant] = 1.0
-    problem.columns[:d][constant] = 0.0
-    problem.columns /= divisor[:, np.newaxis]
-    problem.scale = divisor[:d]
-    problem.basis = np.eye(len(divisor))
-    if problem.fit_intercept:
-        problem.basis[-1, -1] = 1 / divisor[-1]
+def _lower_median(values, weights):
+    """Return the smallest value with at least half of the weight at or below it."""
+    if weights is None:
+        return float(np.partition(values, (len(values) - 1) // 2)[(len(values) - 1) // 2])
+    order = np.argsort(values, kind="stable")
+    total = np.cumsum(weights[order])
+    return float(values[order[np.searchsorted(total, total[-1] / 2)]])
 
 
 def _make_full_rank(problem):

@@ -15,7 +15,9 @@ _POLISHED = 1e-15
 _RISE = 1.5
 _DIRECT = 6.0
 _COARSE = 1e-2
-_FINE = 1e-11
+_FINER = 1e-2
+_WORTH_POLISHING = 1e-6
+_STALLED = 0.5
 _SMALLEST = 1e-150
 
 
@@ -43,8 +45,9 @@ def minimise(problem, p, coef, tol, max_iter):
     unit = float(np.abs(residual).max() if p > 2 else np.abs(residual).mean())
     with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
         search = _Search(problem, p, coef / unit, unit)
-        n_iter = (_continue_in_p if p > 2 else _continue_in_smoothing)(search, min(tol, _FINE), max_iter)
-        n_iter += _polish(search, max_iter - n_iter)
+        n_iter = (_continue_in_p if p > 2 else _continue_in_smoothing)(search, _FINER * tol, max_iter)
+        if tol <= _WORTH_POLISHING:
+            n_iter += _polish(search, max_iter - n_iter)
         return search.result(), search.unit, n_iter
 
 
@@ -122,7 +125,7 @@ class _Search:
 def _continue_in_smoothing(search, tol, max_iter):
     """1 < p < 2: primal-dual Newton steps on ``(r**2 + eps**2)**(p / 2)``, with eps falling as fast as the gap."""
     p, e = search.p, 2 - search.p
-    eps, dual, n_iter = 1.0, np.zeros_like(search.residual), 0
+    eps, dual, gap, n_iter = 1.0, np.zeros_like(search.residual), np.inf, 0
     while n_iter < max_iter:
         n_iter += 1
         size = np.sqrt(search.residual**2 + eps**2)
@@ -133,8 +136,8 @@ def _continue_in_smoothing(search, tol, max_iter):
         step, change = search.direction(weights, pulled)
         dual = pulled + weights * change
         search.move_to(search.coef + _line_search(search.residual, change, p, 0.1 * eps) * step)
-        gap = search.try_dual(dual)
-        if gap <= tol:
+        previous, gap = gap, search.try_dual(dual)
+        if gap <= tol or _STALLED * previous < gap <= tol / _FINER:
             break
         eps = max(eps * min(0.3, np.sqrt(max(gap, 0.0))), _SMALLEST)
     return n_iter

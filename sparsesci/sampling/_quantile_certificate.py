@@ -10,6 +10,7 @@ from sparsesci.sampling._lp_problem import cho_solve
 _CANDIDATES_PER_COEFFICIENT = 4
 _TIED = 1e-11
 _ROUNDING = 1e-9
+_FEASIBLE = 1e-14
 
 
 @dataclass
@@ -48,8 +49,10 @@ def make_feasible(problem, tau, dual):
     the feasible set is convex and holds 0.
     """
     dual = np.clip(dual, tau - 1, tau)
-    for _ in range(2):
+    for _ in range(3):
         error = problem.moments(dual)
+        if np.abs(error).max(initial=0.0) <= _FEASIBLE * len(dual):
+            break
         room = np.minimum(dual - (tau - 1), tau - dual) + 1e-8
         gram = problem.gram(room, room)[0]
         try:
@@ -60,8 +63,6 @@ def make_feasible(problem, tau, dual):
         dual = dual - room * (problem.target - problem.residual(correction))
         over = max(float((dual / np.where(dual > 0, tau, tau - 1)).max()), 1.0)
         dual /= over
-        if np.abs(error).max() <= 1e-15 * len(dual):
-            break
     return np.clip(dual, tau - 1, tau)
 
 

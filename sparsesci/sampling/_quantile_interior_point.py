@@ -1,7 +1,7 @@
 """A primal-dual interior point for quantile regression, with its rows stored by columns.
 
 Mehrotra's predictor and corrector on the dual ``max b'a, A'a = (1 - tau) A'1, 0 <= a <= 1``, as in R. Koenker,
-S. Portnoy, "The Gaussian hare and the Laplacian tortoise", Statistical Science 12 (1997) 279-300.
+S. Portnoy, "The Gaussian hare and the Laplacian tortoise", Statistical Science 12 (1997) 279-300; the start is our own.
 """
 
 import numpy as np
@@ -10,10 +10,11 @@ from scipy.linalg.lapack import dpotrf, dpotrs
 from sparsesci.sampling import _quantile_kernels as kernels
 
 _TO_THE_BOUNDARY = 0.99995
+_BALANCED = 1e-13
 _RIDGE = 1e-14
 
 
-def interior_point(columns, target, coef, tau, tol, max_iter, n_jobs):
+def interior_point(columns, target, coef, tau, tol, max_iter, n_jobs, balance=0.0, other_loss=0.0):
     """Minimise the sum of ``tau max(r, 0) + (1 - tau) max(-r, 0)`` over ``r = target - columns.T @ coef``.
 
     Parameters
@@ -29,46 +30,66 @@ def interior_point(columns, target, coef, tau, tol, max_iter, n_jobs):
         Duality gap, relative to the objective, at which to stop.
     max_iter : int
     n_jobs : int or None
+    balance : ndarray of shape (d,) or 0
+        What ``columns @ dual`` has to be: minus the gradient of a linear function that is added to the loss.
+    other_loss : float
+        What belongs to the objective besides, for ``tol``.
 
     Returns
     -------
     coef : ndarray of shape (d,)
     dual : ndarray of shape (n,)
-        In (tau - 1, tau), with ``columns @ dual = 0`` up to rounding.
+        In (tau - 1, tau), with ``columns @ dual = balance`` up to rounding.
     weight : ndarray of shape (n,)
         Large for the rows whose residual is zero in the end.
     n_iter : int
+
+    Notes
+    -----
+    Three passes over the rows in each iteration, one of them with their weighted Gram matrix.
     """
     d, n = columns.shape
     coef = coef.copy()
-    state = _start(columns, target, coef, tau)
+    state = _start(target - coef @ columns, tau)
+    missing = balance - columns @ (state[0] - (1 - tau))
     gram, moment, direction = np.empty((d, d)), np.empty(d), np.zeros(d)
     centring, second_order = np.empty(d), np.empty(d)
     primal_step = dual_step = 0.0
     for n_iter in range(max_iter + 1):
         gap, above, below = kernels.update_and_gram(columns, state, primal_step, dual_step, gram, moment, n_jobs)
         coef += dual_step * direction
-        if gap <= tol * (tau * above + (1 - tau) * below) or n_iter == max_iter or not np.isfinite(gap):
+        solved = gap <= tol * (tau * above + (1 - tau) * below + other_loss)
+        if (solved and np.abs(missing).max() <= _BALANCED * n) or n_iter == max_iter or not np.isfinite(gap):
             break
         factor = cholesky(gram)
-        direction = dpotrs(factor, moment, lower=1)[0]
+        direction = dpotrs(factor, moment - missing, lower=1)[0]
         limits = kernels.predict(columns, state, direction, centring, second_order, n_jobs)
         mu = _centre(gap, n, *limits)
-        direction = dpotrs(factor, moment + mu * centring + second_order, lower=1)[0]
+        direction = dpotrs(factor, moment - missing + mu * centring + second_order, lower=1)[0]
         primal, dual = kernels.correct(columns, state, direction, mu, n_jobs)
         primal_step, dual_step = _step(primal), _step(dual)
+        missing *= 1 - primal_step
     return coef, state[0] - (1 - tau), state[4], n_iter
 
 
-def _start(columns, target, coef, tau):
-    """Return the state at the analytic centre of the dual, with multipliers that fit the residuals."""
-    residual = target - coef @ columns
-    shift = max(0.1 * np.abs(residual).mean(), np.finfo(np.float64).tiny)
-    state = np.zeros((8, len(target)))
-    state[0], state[1] = 1 - tau, tau
-    np.maximum(-residual, 0, out=state[2])
-    np.maximum(residual, 0, out=state[3])
-    state[2:4] += shift
+def _start(residual, tau):
+    """Return the state of the central path for these residuals, with mu of their size.
+
+    With ``below = mu (1 - tau) / a`` and ``above = mu tau / (1 - a)`` the condition ``above - below = r`` is a quadratic
+    equation in a; where r = 0 it gives 1 - tau.
+    """
+    state = np.zeros((8, len(residual)))
+    mu = max(float(np.abs(residual).mean()), np.finfo(np.float64).tiny)
+    ratio = residual / mu
+    root = np.sqrt((1 - ratio) ** 2 + 4 * (1 - tau) * ratio)
+    positive = ratio > 0
+    # Without cancellation the smaller of a and 1 - a comes from the root, and the other from it.
+    smaller = 2 * np.where(positive, tau, 1 - tau) / (1 + np.abs(ratio) + root)
+    state[0] = np.where(positive, 1 - smaller, smaller)
+    state[1] = np.where(positive, smaller, 1 - smaller)
+    state[2] = np.where(positive, mu * (1 - tau) / state[0], mu * tau / state[1] - residual)
+    state[3] = state[2] + residual
+    state[3] = np.where(positive, state[3], mu * tau / state[1])
     return state
 
 
@@ -79,8 +100,8 @@ def _step(longest_reciprocal):
 def _centre(gap, n, primal, dual, linear, quadratic):
     """Return mu by Mehrotra's rule, from what the predictor's step would leave of the gap."""
     p, q = _step(primal), _step(dual)
-    left = gap + p * linear - q * (gap + linear) + p * q * quadratic
-    return max(left, 0.0) * (max(left, 0.0) / gap) ** 2 / (2 * n)
+    left = max(gap + p * linear - q * (gap + linear) + p * q * quadratic, 0.0)
+    return left * (left / gap) ** 2 / (2 * n)
 
 
 def cholesky(gram):
