@@ -10,7 +10,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from sparsesci._core.exceptions import SparseSciWarning
 from sparsesci._core.threads import effective_n_jobs, single_threaded_blas
-from sparsesci._core.validation import check_flag, check_integer, check_option, check_real
+from sparsesci._core.validation import check_flag, check_integer, check_option, check_real, naming
 from sparsesci.sampling._lp_problem import make_problem
 from sparsesci.sampling._lp_solvers import (
     QUANTILE_SOLVERS,
@@ -43,7 +43,8 @@ class _LinearLossRegression(RegressorMixin, BaseEstimator):
             raise ValueError(f"y must hold real numbers; got dtype {y.dtype}")
         if sample_weight is None:
             return X, y, None
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        with naming("sample_weight"):
+            weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         used = weights > 0
         if not used.any():
             raise ValueError("sample_weight must have at least one positive entry; all are zero")

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import LinAlgError, lu_factor, lu_solve, qr
+from scipy.linalg import LinAlgError, qr
+from scipy.linalg.lapack import dgetrf, dgetrs
 
 from sparsesci.sampling._lp_problem import cho_solve
 
@@ -99,9 +100,9 @@ def to_vertex(problem, tau, found, weight):
     factors = _factor(problem.columns[:, rows])
     if factors is None:
         return found
-    coef = lu_solve(factors, problem.target[rows], trans=1, check_finite=False)
+    coef = dgetrs(*factors, problem.target[rows], trans=1)[0]
     residual = problem.residual(coef)
-    coef += lu_solve(factors, residual[rows], trans=1, check_finite=False)
+    coef += dgetrs(*factors, residual[rows], trans=1)[0]
     residual = problem.residual(coef)
     residual[rows] = 0.0
     objective = pinball(residual, tau)
@@ -116,12 +117,10 @@ def to_vertex(problem, tau, found, weight):
 
 
 def _factor(matrix):
-    try:
-        factors = lu_factor(matrix, check_finite=False)
-    except (LinAlgError, ValueError):
-        return None
-    diagonal = np.abs(np.diag(factors[0]))
-    return factors if diagonal.min() > 1e-12 * diagonal.max() else None
+    """Return the triangular factors of a square matrix, or None where it is close to singular."""
+    factors, pivots, info = dgetrf(matrix)
+    diagonal = np.abs(np.diag(factors))
+    return (factors, pivots) if info == 0 and diagonal.min() > 1e-12 * diagonal.max() else None
 
 
 def _vertex_dual(problem, tau, residual, rows, factors, interior):
@@ -130,7 +129,7 @@ def _vertex_dual(problem, tau, residual, rows, factors, interior):
     tied = np.abs(residual) <= _TIED * (np.abs(problem.target) + np.abs(residual).mean())
     dual[tied] = interior[tied]
     dual[rows] = 0.0
-    dual[rows] = lu_solve(factors, -problem.moments(dual), check_finite=False)
+    dual[rows] = dgetrs(*factors, -problem.moments(dual))[0]
     basic = dual[rows]
     if (basic < tau - 1 - _ROUNDING).any() or (basic > tau + _ROUNDING).any():
         return interior
