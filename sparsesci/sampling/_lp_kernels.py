@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 from sparsesci._core.threads import run_ranges
-from sparsesci.sampling._lp_blocks import add_gram, add_moments, block_rows, multiply_block
+from sparsesci.sampling._lp_blocks import REASSOCIATE, add_gram, add_moments, block_rows, multiply_block
 
 CHUNK = 4096
 # From here on BLAS, on one chunk of rows at a time, forms Gram matrices faster.
@@ -112,3 +112,61 @@ def _squared_norms(columns, matrix, out, start, stop):
             multiply_block(columns, first, count, matrix[k], product)
             for i in range(count):
                 norms[i] += product[i] * product[i]
+
+
+def centre_columns(X, centre, row_scale, share, columns, squares, n_jobs):
+    """Write the rows of X, centred and multiplied by their scale, column by column.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d), float32 or float64
+    centre : ndarray of shape (d,)
+    row_scale : ndarray of shape (n,)
+    share : ndarray of shape (n,)
+        Weights of the mean squares.
+    columns : ndarray of shape (d, n)
+    squares : ndarray of shape (d,)
+        Set to the weighted sums of the squares of the centred columns, before they are multiplied.
+    n_jobs : int or None
+    """
+    n, d = X.shape
+    parts = np.zeros((-(-n // CHUNK), d))
+
+    def task(start, stop):
+        _centre_columns(X, centre, row_scale, share, start, stop, columns, parts[start // CHUNK])
+
+    run_ranges(task, n, CHUNK, n_jobs)
+    parts.sum(axis=0, out=squares)
+
+
+@njit(nogil=True, cache=True, fastmath=REASSOCIATE)
+def _centre_columns(X, centre, row_scale, share, start, stop, columns, squares):
+    size = block_rows(X.shape[1])
+    for first in range(start, stop, size):
+        count = min(size, stop - first)
+        scale, part = row_scale[first : first + count], share[first : first + count]
+        for j in range(X.shape[1]):
+            out = columns[j, first : first + count]
+            total = 0.0
+            for i in range(count):
+                value = np.float64(X[first + i, j]) - centre[j]
+                total += part[i] * value * value
+                out[i] = value * scale[i]
+            squares[j] += total
+
+
+def scale_columns(columns, factors, n_jobs):
+    """Multiply every column by its factor, in place."""
+
+    def task(start, stop):
+        _scale_columns(columns, factors, start, stop)
+
+    run_ranges(task, columns.shape[1], CHUNK, n_jobs)
+
+
+@njit(nogil=True, cache=True)
+def _scale_columns(columns, factors, start, stop):
+    for j in range(columns.shape[0]):
+        column = columns[j, start:stop]
+        for i in range(stop - start):
+            column[i] *= factors[j]

@@ -13,7 +13,6 @@ from sparsesci.sampling import _lp_kernels as kernels
 from sparsesci.sampling._lp_problem import cho_solve
 from sparsesci.sampling._lp_smooth import minimise
 from sparsesci.sampling._quantile_interior_point import interior_point
-from sparsesci.sampling._row_sampling import sample_rows
 
 _SEED = 0
 _BAND = 2.5
@@ -62,12 +61,17 @@ def preprocess(problem, tau, tol, max_iter, coreset_size):
 
 
 def _sample(problem, p, size):
-    """Return rows sampled by their l_p root leverage scores, in order, and their weights."""
+    """Return about ``size`` rows, each kept independently by its root leverage score, and their weights.
+
+    Only the speed depends on the sample, so that its seed is fixed. (``sample_rows`` keeps the size exact, which takes
+    sorting all scores.)
+    """
     scores = np.empty(len(problem.target))
     kernels.squared_norms(problem.columns, np.linalg.inv(problem.factor), scores, problem.n_jobs)
-    rows, factors = sample_rows(scores ** min(p / 2, 1), size, random_state=_SEED)
-    order = np.argsort(rows)
-    return rows[order], factors[order]
+    scores = np.sqrt(scores) if p == 1 else scores ** min(p / 2, 1)
+    probabilities = np.minimum(scores * (size / scores.sum()), 1.0)
+    rows = np.flatnonzero(np.random.default_rng(_SEED).random(len(scores)) < probabilities)
+    return rows, 1 / probabilities[rows]
 
 
 def estimate(problem, p, size, max_iter):

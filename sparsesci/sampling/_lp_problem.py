@@ -6,7 +6,7 @@ import numpy as np
 from scipy.linalg import eigh, svd
 from scipy.linalg.lapack import dpotrs
 
-from sparsesci._core.threads import run_ranges
+from sparsesci._core.arrays import kernel_view
 from sparsesci.sampling import _lp_kernels as kernels
 
 # Condition numbers of the Gram matrix of scaled columns: up to the first nothing is changed, up to the second its
@@ -14,6 +14,7 @@ from sparsesci.sampling import _lp_kernels as kernels
 _WELL_CONDITIONED = 1e4
 _SAFELY_SQUARED = 1e9
 _EXACT_FIT = 1e-13
+_CONSTANT = 1e-14
 
 
 @dataclass
@@ -121,41 +122,29 @@ def make_problem(X, y, weights, p, fit_intercept, n_jobs):
     unique.
     """
     n, d = X.shape
-    columns = np.empty((d + fit_intercept, n))
+    columns, squares = np.empty((d + fit_intercept, n)), np.empty(d)
     centre = np.zeros(d)
     if fit_intercept:
         centre = X.mean(axis=0, dtype=np.float64) if weights is None else weights @ X / weights.sum()
-    squares, largest = np.empty((2, -(-n // kernels.CHUNK), d))
-    share = None if weights is None else weights / weights.mean()
-    row_scale = None if share is None or np.isinf(p) else share ** (1 / p)
-
-    def fill(start, stop):
-        rows, out, part = X[start:stop].T, columns[:d, start:stop], start // kernels.CHUNK
-        np.subtract(rows, centre[:, np.newaxis], out=out)
-        np.abs(rows).max(axis=1, out=largest[part])
-        if share is None:
-            np.einsum("ij,ij->i", out, out, out=squares[part])
-        else:
-            np.einsum("ij,ij,j->i", out, out, share[start:stop], out=squares[part])
-        if row_scale is not None:
-            out *= row_scale[start:stop]
-
-    run_ranges(fill, n, kernels.CHUNK, n_jobs)
+    share = np.ones(n) if weights is None else weights / weights.mean()
+    plain = weights is None or np.isinf(p)
+    row_scale = np.ones(n) if plain else share ** (1 / p)
+    kernels.centre_columns(kernel_view(X), centre, row_scale, share, columns[:d], squares, n_jobs)
     if fit_intercept:
-        columns[d] = 1.0 if row_scale is None else row_scale
+        columns[d] = row_scale
     offset = _lower_median(y, weights) if fit_intercept else 0.0
     target = np.subtract(y, offset, dtype=np.float64)
     y_unit = unit = float(np.abs(target).mean()) or 1.0
     target /= y_unit
-    if row_scale is not None:
+    if not plain:
         target *= row_scale
         unit *= float(weights.mean()) ** (1 / p)
-    scale = np.sqrt(squares.sum(axis=0) / n)
+    scale = np.sqrt(squares / n)
     # Features that are constant up to rounding have no direction of their own beside the intercept.
-    constant = scale <= (4 * np.finfo(np.float64).eps * largest.max(axis=0) if fit_intercept else 0.0)
+    constant = scale <= _CONSTANT * np.abs(centre)
     scale[constant] = 1.0
-    columns[:d][constant] = 0.0
-    columns[:d] /= scale[:, np.newaxis]
+    factors = np.append(np.where(constant, 0.0, 1 / scale), np.ones(int(fit_intercept)))
+    kernels.scale_columns(columns, factors, n_jobs)
     problem = Problem(columns, target, np.eye(len(columns)), centre, scale, offset, unit, y_unit, fit_intercept, n_jobs)
     _least_squares(problem, *_make_full_rank(problem))
     return problem

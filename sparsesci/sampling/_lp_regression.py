@@ -31,8 +31,7 @@ class _LinearLossRegression(RegressorMixin, BaseEstimator):
             check_integer("coreset_size", self.coreset_size, minimum=1)
         check_real("tol", self.tol, minimum=0)
         check_integer("max_iter", self.max_iter, minimum=1)
-        effective_n_jobs(self.n_jobs)
-        return fit_intercept
+        return fit_intercept, effective_n_jobs(self.n_jobs)
 
     def _checked_data(self, X, y, sample_weight):
         """Return X, y and the weights (or None), without the rows of weight zero."""
@@ -224,10 +223,10 @@ class LpRegression(_LinearLossRegression):
         p = _check_power(self.p)
         check_option("solver", self.solver, SOLVERS)
         solver = check_solver(self.solver, p)
-        fit_intercept = self._checked_options()
+        fit_intercept, n_jobs = self._checked_options()
         X, y, weights = self._checked_data(X, y, sample_weight)
         with single_threaded_blas():
-            problem = make_problem(X, y, weights, p, fit_intercept, self.n_jobs)
+            problem = make_problem(X, y, weights, p, fit_intercept, n_jobs)
             if p == 1:
                 found, n_iter = solve_quantile(problem, 0.5, solver, self.coreset_size, self.tol, self.max_iter)
                 unit, power = 2 * problem.unit, 1
@@ -353,10 +352,10 @@ class QuantileRegression(_LinearLossRegression):
         """
         tau = check_real("quantile", self.quantile, minimum=0, maximum=1, exclusive=True)
         solver = check_option("solver", self.solver, QUANTILE_SOLVERS)
-        fit_intercept = self._checked_options()
+        fit_intercept, n_jobs = self._checked_options()
         X, y, weights = self._checked_data(X, y, sample_weight)
         with single_threaded_blas():
-            problem = make_problem(X, y, weights, 1, fit_intercept, self.n_jobs)
+            problem = make_problem(X, y, weights, 1, fit_intercept, n_jobs)
             found, n_iter = solve_quantile(problem, tau, solver, self.coreset_size, self.tol, self.max_iter)
         return self._learn(problem, found, problem.unit, 1, n_iter, X.dtype)
 

@@ -6,12 +6,14 @@ import numpy as np
 from scipy.linalg import LinAlgError, qr
 from scipy.linalg.lapack import dgetrf, dgetrs
 
+from sparsesci.sampling import _quantile_kernels as kernels
 from sparsesci.sampling._lp_problem import cho_solve
 
 _CANDIDATES_PER_COEFFICIENT = 4
 _TIED = 1e-11
 _ROUNDING = 1e-9
 _FEASIBLE = 1e-14
+_NO_WORSE = 1e-14
 
 
 @dataclass
@@ -33,9 +35,20 @@ class Certified:
 
 def certify(problem, tau, coef, dual):
     """Return ``coef`` with the best bound on its gap that ``dual`` gives once it is made feasible."""
-    residual = problem.residual(coef)
-    dual = make_feasible(problem, tau, dual)
-    return Certified(coef, dual, pinball(residual, tau), _gap(problem, tau, residual, dual))
+    return _assess(problem, tau, coef, make_feasible(problem, tau, dual))[0]
+
+
+def _assess(problem, tau, coef, dual):
+    """Return (Certified, residuals) of coefficients and a feasible dual point.
+
+    With columns @ dual = 0 the gap is the sum of ``loss(r) - dual * r``, none of which is negative.
+    """
+    residual, moment = np.empty(len(problem.target)), np.empty(problem.rank)
+    loss, gap, squares = kernels.assess(
+        problem.columns, problem.target, coef, dual, tau, residual, moment, problem.n_jobs
+    )
+    gap += np.sqrt(squares) * _distance(problem, moment)
+    return Certified(coef, dual, float(loss), float(gap)), residual
 
 
 def pinball(residual, tau):
@@ -67,24 +80,18 @@ def make_feasible(problem, tau, dual):
     return np.clip(dual, tau - 1, tau)
 
 
-def _gap(problem, tau, residual, dual):
-    """Return primal minus dual objective, as a sum of terms without cancellation.
-
-    With columns @ dual = 0 it is the sum of ``loss(r) - dual * r``, none of which is negative.
-    """
-    terms = np.where(residual > 0, (tau - dual) * residual, (tau - 1 - dual) * residual)
-    return float(terms.sum()) + infeasibility(problem, residual, dual)
-
-
 def infeasibility(problem, residual, dual):
     """Return how much rounding errors in ``columns @ dual = 0`` may change the gap.
 
     The nearest dual point that satisfies the equation lies in the span of the rows; the gap changes by its distance
     times the residuals at most.
     """
-    error = problem.moments(dual)
-    distance = np.sqrt(max(float(error @ cho_solve(problem.factor, error)), 0.0))
-    return float(np.linalg.norm(residual)) * distance
+    return float(np.linalg.norm(residual)) * _distance(problem, problem.moments(dual))
+
+
+def _distance(problem, error):
+    """Return the distance from a dual point with ``columns @ dual = error`` to the nearest one with 0."""
+    return float(np.sqrt(max(error @ cho_solve(problem.factor, error), 0.0)))
 
 
 def to_vertex(problem, tau, found, weight):
@@ -100,20 +107,14 @@ def to_vertex(problem, tau, found, weight):
     factors = _factor(problem.columns[:, rows])
     if factors is None:
         return found
-    coef = dgetrs(*factors, problem.target[rows], trans=1)[0]
-    residual = problem.residual(coef)
-    coef += dgetrs(*factors, residual[rows], trans=1)[0]
-    residual = problem.residual(coef)
-    residual[rows] = 0.0
-    objective = pinball(residual, tau)
-    if not objective <= found.objective * (1 + 1e-14):
+    part, values = problem.columns[:, rows], problem.target[rows]
+    coef = dgetrs(*factors, values, trans=1)[0]
+    coef += dgetrs(*factors, values - coef @ part, trans=1)[0]
+    other, residual = _assess(problem, tau, coef, found.dual)
+    if not other.objective <= found.objective * (1 + _NO_WORSE):
         return found
-    dual = _vertex_dual(problem, tau, residual, rows, factors, found.dual)
-    gap = _gap(problem, tau, residual, dual)
-    other = _gap(problem, tau, residual, found.dual)
-    if other < gap:
-        dual, gap = found.dual, other
-    return Certified(coef, dual, objective, gap)
+    vertex = _assess(problem, tau, coef, _vertex_dual(problem, tau, residual, rows, factors, found.dual))[0]
+    return vertex if vertex.gap <= other.gap else other
 
 
 def _factor(matrix):
@@ -126,7 +127,8 @@ def _factor(matrix):
 def _vertex_dual(problem, tau, residual, rows, factors, interior):
     """Return the dual point of a vertex, made feasible; tied rows keep their interior value."""
     dual = np.where(residual > 0, tau, tau - 1)
-    tied = np.abs(residual) <= _TIED * (np.abs(problem.target) + np.abs(residual).mean())
+    size = np.abs(residual)
+    tied = np.flatnonzero(size <= _TIED * (np.abs(problem.target).max() + size.mean()))
     dual[tied] = interior[tied]
     dual[rows] = 0.0
     dual[rows] = dgetrs(*factors, -problem.moments(dual))[0]

@@ -50,7 +50,7 @@ def interior_point(columns, target, coef, tau, tol, max_iter, n_jobs, balance=0.
     """
     d, n = columns.shape
     coef = coef.copy()
-    state = _start(target - coef @ columns, tau)
+    state = _start(target - coef @ columns, tau, n_jobs)
     missing = balance - columns @ (state[0] - (1 - tau))
     gram, moment, direction = np.empty((d, d)), np.empty(d), np.zeros(d)
     centring, second_order = np.empty(d), np.empty(d)
@@ -72,24 +72,11 @@ def interior_point(columns, target, coef, tau, tol, max_iter, n_jobs, balance=0.
     return coef, state[0] - (1 - tau), state[4], n_iter
 
 
-def _start(residual, tau):
-    """Return the state of the central path for these residuals, with mu of their size.
-
-    With ``below = mu (1 - tau) / a`` and ``above = mu tau / (1 - a)`` the condition ``above - below = r`` is a quadratic
-    equation in a; where r = 0 it gives 1 - tau.
-    """
-    state = np.zeros((8, len(residual)))
+def _start(residual, tau, n_jobs):
+    """Return the state of the central path for these residuals, with mu of their size."""
+    state = np.empty((8, len(residual)))
     mu = max(float(np.abs(residual).mean()), np.finfo(np.float64).tiny)
-    ratio = residual / mu
-    root = np.sqrt((1 - ratio) ** 2 + 4 * (1 - tau) * ratio)
-    positive = ratio > 0
-    # Without cancellation the smaller of a and 1 - a comes from the root, and the other from it.
-    smaller = 2 * np.where(positive, tau, 1 - tau) / (1 + np.abs(ratio) + root)
-    state[0] = np.where(positive, 1 - smaller, smaller)
-    state[1] = np.where(positive, smaller, 1 - smaller)
-    state[2] = np.where(positive, mu * (1 - tau) / state[0], mu * tau / state[1] - residual)
-    state[3] = state[2] + residual
-    state[3] = np.where(positive, state[3], mu * tau / state[1])
+    kernels.start_state(residual, tau, mu, state, n_jobs)
     return state
 
 

@@ -212,3 +212,92 @@ def _correct(columns, state, direction, mu, start, stop, longest):
             dual[i] = max(dual[i], max(-z_step / z, -w_step / w))
     longest[0] = primal.max()
     longest[1] = dual.max()
+
+
+def start_state(residual, tau, mu, state, n_jobs):
+    """Set ``state`` to the point of the central path for these residuals.
+
+    With ``below = mu (1 - tau) / a`` and ``above = mu tau / (1 - a)`` the condition ``above - below = r`` is a quadratic
+    equation in a; where r = 0 it gives 1 - tau.
+    """
+
+    def task(start, stop):
+        _start_state(residual, tau, mu, state, start, stop)
+
+    run_ranges(task, len(residual), CHUNK, n_jobs)
+
+
+@njit(nogil=True, cache=True)
+def _start_state(residual, tau, mu, state, start, stop):
+    for i in range(start, stop):
+        r = residual[i]
+        ratio = abs(r) / mu
+        # Without cancellation: the smaller of a and 1 - a from the root, the other from it.
+        t = tau if r > 0 else 1 - tau
+        smaller = 2 * t / (1 + ratio + np.sqrt((1 - ratio) ** 2 + 4 * (1 - t) * ratio))
+        beyond = mu * (1 - t) / (1 - smaller)
+        if r > 0:
+            state[0, i], state[1, i] = 1 - smaller, smaller
+            state[2, i], state[3, i] = beyond, beyond + r
+        else:
+            state[0, i], state[1, i] = smaller, 1 - smaller
+            state[2, i], state[3, i] = beyond - r, beyond
+        state[5, i] = state[6, i] = state[7, i] = 0.0
+
+
+def assess(columns, target, coef, dual, tau, residual, moment, n_jobs):
+    """Compute in one pass what the loss of ``coef`` is, and what a dual point says about it.
+
+    Parameters
+    ----------
+    columns : ndarray of shape (d, n)
+    target : ndarray of shape (n,)
+    coef : ndarray of shape (d,)
+    dual : ndarray of shape (n,)
+        In [tau - 1, tau].
+    tau : float
+    residual : ndarray of shape (n,)
+        Set to ``target - columns.T @ coef``.
+    moment : ndarray of shape (d,)
+        Set to ``columns @ dual``.
+    n_jobs : int or None
+
+    Returns
+    -------
+    loss, gap, squares : float
+        The sum of the losses, that of ``loss - dual * residual``, no term of which is negative, and that of the squared
+        residuals.
+    """
+    d, n = columns.shape
+    moments, sums = np.zeros((_n_chunks(n), d)), np.zeros((_n_chunks(n), 3))
+
+    def task(start, stop):
+        part = start // CHUNK
+        _assess(columns, target, coef, dual, tau, residual, start, stop, moments[part], sums[part])
+
+    run_ranges(task, n, CHUNK, n_jobs)
+    moments.sum(axis=0, out=moment)
+    return sums.sum(axis=0)
+
+
+@njit(nogil=True, cache=True, fastmath=REASSOCIATE)
+def _assess(columns, target, coef, dual, tau, residual, start, stop, moment, sums):
+    size = block_rows(columns.shape[0])
+    fit = np.empty(size)
+    loss, gap, squares = 0.0, 0.0, 0.0
+    for first in range(start, stop, size):
+        count = min(size, stop - first)
+        multiply_block(columns, first, count, coef, fit)
+        values, point = target[first : first + count], dual[first : first + count]
+        out = residual[first : first + count]
+        for i in range(count):
+            r = values[i] - fit[i]
+            out[i] = r
+            slope = tau if r > 0 else tau - 1
+            loss += slope * r
+            gap += (slope - point[i]) * r
+            squares += r * r
+        add_moments(columns, first, count, point, moment)
+    sums[0] = loss
+    sums[1] = gap
+    sums[2] = squares
