@@ -9,6 +9,7 @@ from sparsesci.datasets._linf import (
     make_high_leverage_regression,
     make_linf_hard_instance,
 )
+from sparsesci.datasets._sampling_regression import make_contaminated_regression
 from sparsesci.datasets._sbl import make_irs_mimo_channel, make_kronecker_sparse
 from sparsesci.datasets._sparse import make_kronecker_regression, make_sparse_regression
 from sparsesci.datasets._sparse_codes import make_sparse_codes
@@ -26,6 +27,7 @@ __all__ = [
     "load_image_regression",
     "load_usgs_library",
     "make_blind_calibration",
+    "make_contaminated_regression",
     "make_gaussian_regression",
     "make_heavy_rows",
     "make_high_leverage_regression",

@@ -14,8 +14,10 @@ from sparsesci.sampling._lp_problem import cho_solve
 from sparsesci.sampling._lp_smooth import minimise
 from sparsesci.sampling._quantile_interior_point import interior_point
 
-_SEED = 0
+_KEY = 0x9E3779B97F4A7C15
 _BAND = 2.5
+_WIDER = 3.0
+_FEWEST_SHARE = 0.5
 _ESTIMATE_TOL = 1e-4
 _LARGEST_SHARE = 0.4
 _MAX_ROUNDS = 20
@@ -42,35 +44,43 @@ def preprocess(problem, tau, tol, max_iter, coreset_size):
         return interior_point(columns, target, problem.coef, tau, tol, max_iter, problem.n_jobs)
     coef, spread, used = _estimate(problem, tau, size, max_iter)
     residual = problem.residual(coef)
-    band = np.empty(n)
-    kernels.squared_norms(columns, spread, band, problem.n_jobs)
-    kept = residual**2 <= _BAND**2 * band
-    sign = residual > 0
+    ratio = np.empty(n)
+    kernels.squared_norms(columns, spread, ratio, problem.n_jobs)
+    np.divide(np.abs(residual), np.sqrt(ratio, out=ratio) + np.finfo(np.float64).tiny, out=ratio)
+    fewest = int(_FEWEST_SHARE * size)
+    band = max(_BAND, float(np.partition(ratio, fewest)[fewest]))
+    kept, sign = ratio <= band, residual > 0
     for _ in range(_MAX_ROUNDS):
         if np.count_nonzero(kept) >= _LARGEST_SHARE * n:
             break
-        coef, dual, weight, n_iter = _solve_kept(problem, tau, tol, max_iter, coef, kept, sign)
+        found, dual, weight, n_iter = _solve_kept(problem, tau, tol, max_iter, coef, kept, sign)
         used += n_iter
-        residual = problem.residual(coef)
+        if n_iter == max_iter:
+            # Too few rows may have no solution at all.
+            band *= _WIDER
+            kept |= ratio <= band
+            continue
+        residual = problem.residual(found)
         wrong = np.where(sign, residual < 0, residual > 0) & ~kept
         if not wrong.any():
-            return coef, dual, weight, used
+            return found, dual, weight, used
+        coef = found
         kept |= wrong
-    coef, dual, weight, n_iter = interior_point(columns, target, coef, tau, tol, max_iter, problem.n_jobs)
-    return coef, dual, weight, used + n_iter
+    found, dual, weight, n_iter = interior_point(columns, target, problem.coef, tau, tol, max_iter, problem.n_jobs)
+    return found, dual, weight, used + n_iter
 
 
 def _sample(problem, p, size):
     """Return about ``size`` rows, each kept independently by its root leverage score, and their weights.
 
-    Only the speed depends on the sample, so that its seed is fixed. (``sample_rows`` keeps the size exact, which takes
+    Only the speed depends on the sample, so that its key is fixed. (``sample_rows`` keeps the size exact, which takes
     sorting all scores.)
     """
     scores = np.empty(len(problem.target))
     kernels.squared_norms(problem.columns, np.linalg.inv(problem.factor), scores, problem.n_jobs)
     scores = np.sqrt(scores) if p == 1 else scores ** min(p / 2, 1)
     probabilities = np.minimum(scores * (size / scores.sum()), 1.0)
-    rows = np.flatnonzero(np.random.default_rng(_SEED).random(len(scores)) < probabilities)
+    rows = np.flatnonzero(np.random.Generator(np.random.Philox(_KEY)).random(len(scores)) < probabilities)
     return rows, 1 / probabilities[rows]
 
 

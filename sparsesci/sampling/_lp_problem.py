@@ -118,8 +118,8 @@ def make_problem(X, y, weights, p, fit_intercept, n_jobs):
 
     Notes
     -----
-    Centres and scales are those of the weighted rows, so that a weight of two is two rows also where the solution is not
-    unique.
+    Centres and scales are those of the weighted rows, so that a weight of two is two rows also where the solution is
+    not unique.
     """
     n, d = X.shape
     columns, squares = np.empty((d + fit_intercept, n)), np.empty(d)

@@ -62,9 +62,9 @@ class _LinearLossRegression(RegressorMixin, BaseEstimator):
         self.n_iter_, self.rank_ = n_iter, problem.rank
         if problem.rank < problem.n_coefficients:
             warnings.warn(
-                f"the columns of X{' and the intercept' if problem.fit_intercept else ''} have rank {problem.rank}, less "
-                f"than their number {problem.n_coefficients}: of all solutions, that of least norm for columns of equal "
-                "scale is returned",
+                f"the columns of X{' and the intercept' if problem.fit_intercept else ''} have rank {problem.rank}, "
+                f"less than their number {problem.n_coefficients}: of all solutions, that of least norm for columns of "
+                "equal scale is returned",
                 SparseSciWarning,
                 stacklevel=3,
             )
@@ -102,7 +102,7 @@ class LpRegression(_LinearLossRegression):
     solver : {"auto", "ipm", "preprocess", "highs", "irls"}, default="auto"
         For p = 1: "ipm", a primal-dual interior point followed by a step to a vertex; "preprocess", which finds with a
         coreset the rows whose residual has a known sign, and is as exact; "highs", the linear program. "auto" takes
-        "ipm", and "preprocess" from 100 000 rows on or where ``coreset_size`` is given. For 1 < p < inf there is only
+        "ipm", and "preprocess" from 50 000 rows on or where ``coreset_size`` is given. For 1 < p < inf there is only
         "irls", Newton's method with weights between its own and those of iteratively reweighted least squares (for
         p = 2 just least squares), and for p = inf only "highs", on as many rows as are needed.
     coreset_size : int or None, default=None
@@ -146,8 +146,8 @@ class LpRegression(_LinearLossRegression):
     conjugate of ``v_i |r|**p``; for p = 1 it is zero on the interval from -v_i to v_i. The point given by the residuals,
     ``v_i sign(r_i) |r_i|**(p - 1)`` times p, is moved along Newton's weights until the constraint holds.
 
-    For p close to 1 optimal residuals of a few rows are of the order of ``c**(1 / (p - 1))`` with c < 1, and soon below
-    the rounding errors of the data; the gap still certifies the objective then, but the gradient of the rounded
+    For p close to 1 optimal residuals of a few rows are of the order of ``c**(1 / (p - 1))`` with c < 1, and soon
+    below the rounding errors of the data. The gap still certifies the objective then, but the gradient of the rounded
     coefficients cannot be made to vanish.
 
     References
@@ -249,7 +249,7 @@ class QuantileRegression(_LinearLossRegression):
     fit_intercept : bool, default=True
     solver : {"auto", "ipm", "preprocess", "highs"}, default="auto"
         As in ``LpRegression`` with p = 1: an interior point followed by a step to a vertex, the same through a coreset
-        (from 100 000 rows on), or the linear program.
+        (from 50 000 rows on), or the linear program.
     coreset_size : int or None, default=None
         Number of rows in the coreset of "preprocess", by default ``(n_samples sqrt(n_features))**(2/3)``.
     tol : float, default=1e-9

@@ -12,7 +12,7 @@ from sparsesci.sampling._quantile_certificate import Certified, certify, pinball
 from sparsesci.sampling._quantile_interior_point import interior_point
 
 # From so many rows on the coreset pays for itself.
-PREPROCESS_ROWS = 100_000
+PREPROCESS_ROWS = 50_000
 QUANTILE_SOLVERS = ("auto", "ipm", "preprocess", "highs")
 SOLVERS = (*QUANTILE_SOLVERS, "irls")
 

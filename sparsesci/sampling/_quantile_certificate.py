@@ -95,7 +95,7 @@ def _distance(problem, error):
 
 
 def to_vertex(problem, tau, found, weight):
-    """Return the vertex that interpolates the rows of largest ``weight``, if it proves to be no worse than ``found``."""
+    """Return the vertex that interpolates the rows of largest ``weight``, or ``found`` if that proves to be better."""
     rank, n = problem.columns.shape
     count = min(n, _CANDIDATES_PER_COEFFICIENT * rank)
     if n < rank:

@@ -10,6 +10,7 @@ from scipy.linalg.lapack import dpotrf, dpotrs
 from sparsesci.sampling import _quantile_kernels as kernels
 
 _TO_THE_BOUNDARY = 0.99995
+_FAR_FROM_IT = 0.9
 _BALANCED = 1e-13
 _RIDGE = 1e-14
 
@@ -81,7 +82,14 @@ def _start(residual, tau, n_jobs):
 
 
 def _step(longest_reciprocal):
-    return min(1.0, _TO_THE_BOUNDARY / longest_reciprocal) if longest_reciprocal > 0 else 1.0
+    """Return the length of a step from the reciprocal of the one that ends at the boundary.
+
+    A long step may come close to the boundary; many short ones that do would leave the central path for good.
+    """
+    if longest_reciprocal <= 0:
+        return 1.0
+    share = _TO_THE_BOUNDARY if longest_reciprocal < 2 else _FAR_FROM_IT
+    return min(1.0, share / longest_reciprocal)
 
 
 def _centre(gap, n, primal, dual, linear, quadratic):

@@ -1,7 +1,7 @@
 """The three passes over the rows that one iteration of the interior point for quantile regression makes.
 
-Rows are stored by columns (``columns[j, i]``). For row i, ``level[i]`` in (0, 1) is the dual variable a, ``slack[i]`` is
-1 - a, and ``below[i]``, ``above[i]`` > 0 are their multipliers, whose difference ``above - below`` is the residual.
+Rows are stored by columns (``columns[j, i]``). For row i, ``level[i]`` in (0, 1) is the dual variable a, ``slack[i]``
+is 1 - a, and ``below[i]``, ``above[i]`` > 0 are their multipliers, whose difference ``above - below`` is the residual.
 """
 
 import numpy as np
@@ -217,8 +217,8 @@ def _correct(columns, state, direction, mu, start, stop, longest):
 def start_state(residual, tau, mu, state, n_jobs):
     """Set ``state`` to the point of the central path for these residuals.
 
-    With ``below = mu (1 - tau) / a`` and ``above = mu tau / (1 - a)`` the condition ``above - below = r`` is a quadratic
-    equation in a; where r = 0 it gives 1 - tau.
+    With ``below = mu (1 - tau) / a`` and ``above = mu tau / (1 - a)`` the condition ``above - below = r`` is a
+    quadratic equation in a; where r = 0 it gives 1 - tau.
     """
 
     def task(start, stop):

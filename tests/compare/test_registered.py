@@ -12,6 +12,7 @@ from sparsesci.compare import (
     _calibration,
     _decomposition,
     _least_squares,
+    _sampling_regression,
     _sbl,
     _sketching,
     _streaming,
@@ -49,6 +50,7 @@ SMALL = {
         _least_squares._hard_problem("spike", 512, 8, 128),
         _least_squares._hard_problem("pairs", 512, 8, 128),
     ],
+    "quantile_regression": [_sampling_regression._problem(120, 3, 0.5), _sampling_regression._problem(120, 3, 0.9)],
     "kron_sbl": [_sbl._tensor_problem((3, 4, 4), 4, 1)],
     "SparseBayesianRegressor": [_sbl._regression_problem(40, 20, 3)],
     "streaming_pca": [

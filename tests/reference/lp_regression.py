@@ -82,7 +82,7 @@ def quantile_interior_point(A, b, tau, tol=1e-9, max_iter=100):
 
 
 def irls(A, b, p, n_iter=60):
-    """Return coefficients for 1 < p < 2: reweighted least squares with falling smoothing and a search along each step."""
+    """Return coefficients for 1 < p < 2: reweighted least squares, falling smoothing, a search along each step."""
     beta = np.linalg.lstsq(A, b, rcond=None)[0]
     for k in range(n_iter):
         r = b - A @ beta

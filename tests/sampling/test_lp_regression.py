@@ -171,7 +171,7 @@ def test_refusals():
             LpRegression(p).fit(X, y)
     with pytest.raises(TypeError, match=r"\bp\b"):
         LpRegression("1").fit(X, y)
-    with pytest.raises(TypeError, match="LpRegression.*sparse"):
+    with pytest.raises(TypeError, match=r"LpRegression.*sparse"):
         LpRegression().fit(scipy.sparse.csr_array(X), y)
     with pytest.raises(ValueError, match="1d"):
         LpRegression().fit(X, np.column_stack([y, y]))

@@ -98,7 +98,7 @@ def test_against_scikit_learn():
 
 
 def test_subgradient():
-    """Zero is a subgradient: at a vertex, the rows that it interpolates make up for the others with weights in range."""
+    """Zero is a subgradient: the rows that a vertex interpolates make up for the others with weights in range."""
     X, y = PROBLEMS["diabetes"]
     model = QuantileRegression(0.3).fit(X, y)
     A, residual = reference.with_ones(X), y - model.predict(X)
