@@ -13,8 +13,8 @@ from sparsesci.sampling import LpRegression, QuantileRegression
 class Median:
     """Time and iterations of least absolute deviations."""
 
-    params = [[(2000, 5), (20_000, 10), (200_000, 10)], ["ipm", "preprocess"]]
-    param_names = ["shape", "solver"]
+    params = ([(2000, 5), (20_000, 10), (200_000, 10)], ["ipm", "preprocess"])
+    param_names = ("shape", "solver")
 
     def setup(self, shape, solver):
         self.X, self.y, _, _ = make_contaminated_regression(*shape, random_state=0)
@@ -37,8 +37,8 @@ class Median:
 class Powers:
     """Time of l_p regression on 20000 rows of ten features."""
 
-    params = [[1.1, 1.5, 3, 8]]
-    param_names = ["p"]
+    params = ([1.1, 1.5, 3, 8],)
+    param_names = ("p",)
 
     def setup(self, p):
         self.X, self.y, _, _ = make_contaminated_regression(20_000, 10, random_state=0)

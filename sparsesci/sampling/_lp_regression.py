@@ -143,8 +143,9 @@ class LpRegression(_LinearLossRegression):
     O(n d) for a copy of X and O(n) numbers besides. Everything is computed in float64.
 
     The dual of the problem is ``max b @ y - sum_i conj_i(y_i)`` subject to ``A.T @ y = 0``, where ``conj_i`` is the
-    conjugate of ``v_i |r|**p``; for p = 1 it is zero on the interval from -v_i to v_i. The point given by the residuals,
-    ``v_i sign(r_i) |r_i|**(p - 1)`` times p, is moved along Newton's weights until the constraint holds.
+    conjugate of ``v_i |r|**p``; for p = 1 it is zero on the interval from -v_i to v_i, and infinite outside. The point
+    given by the residuals, ``p v_i sign(r_i) |r_i|**(p - 1)``, is moved along Newton's weights until the constraint
+    holds.
 
     For p close to 1 optimal residuals of a few rows are of the order of ``c**(1 / (p - 1))`` with c < 1, and soon
     below the rounding errors of the data. The gap still certifies the objective then, but the gradient of the rounded
