@@ -11,6 +11,7 @@ from sparsesci.datasets._linf import (
 )
 from sparsesci.datasets._sampling_functions import borehole_function, ishigami_function
 from sparsesci.datasets._sampling_rows import make_far_clusters, make_heavy_tailed_rows, make_robust_regression
+from sparsesci.datasets._sampling_regression import make_contaminated_regression
 from sparsesci.datasets._sbl import make_irs_mimo_channel, make_kronecker_sparse
 from sparsesci.datasets._sparse import make_kronecker_regression, make_sparse_regression
 from sparsesci.datasets._sparse_codes import make_sparse_codes
@@ -34,6 +35,7 @@ __all__ = [
     "make_blind_calibration",
     "make_gaussian_clouds",
     "make_far_clusters",
+    "make_contaminated_regression",
     "make_gaussian_regression",
     "make_heavy_rows",
     "make_heavy_tailed_rows",

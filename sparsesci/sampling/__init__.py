@@ -41,6 +41,14 @@ __all__ = [
     "LogisticCoreset",
     "LpCoreset",
     "StreamingLpCoreset",
+from sparsesci.sampling._leverage import leverage_scores, online_leverage_scores
+from sparsesci.sampling._lewis import lewis_weights
+from sparsesci.sampling._lp_regression import LpRegression, QuantileRegression
+from sparsesci.sampling._row_sampling import sample_rows
+
+__all__ = [
+    "LpRegression",
+    "QuantileRegression",
     "leverage_scores",
     "lewis_weights",
     "lp_sensitivities",

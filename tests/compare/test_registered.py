@@ -8,7 +8,7 @@ import scipy.linalg
 from numpy.testing import assert_allclose
 from sklearn.utils import Bunch
 
-from sparsesci.compare import _calibration, _decomposition, _least_squares, _sampling_christoffel, _sampling_dpp, _sampling_scores, _sbl, _sketching, _streaming, _transport_entropic, _unmixing, list_methods
+from sparsesci.compare import _calibration, _decomposition, _least_squares, _sampling_christoffel, _sampling_dpp, _sampling_regression, _sampling_scores, _sbl, _sketching, _streaming, _transport_entropic, _unmixing, list_methods
 from sparsesci.compare._measure import Effort, measure_case
 from sparsesci.compare._model import NOT_INSTALLED, OK, OURS
 from sparsesci.compare._run import _COMPARISONS
@@ -46,6 +46,7 @@ SMALL = {
         _sampling_christoffel._problem("ishigami", 2, 1.5),
         _sampling_christoffel._problem("borehole", 1, 1.5),
     ],
+    "quantile_regression": [_sampling_regression._problem(120, 3, 0.5), _sampling_regression._problem(120, 3, 0.9)],
     "kron_sbl": [_sbl._tensor_problem((3, 4, 4), 4, 1)],
     "SparseBayesianRegressor": [_sbl._regression_problem(40, 20, 3)],
     "lp_coreset": [_sampling_scores._regression_problem(300, 3, 60)],
