@@ -1,7 +1,18 @@
 """Optimal transport: sliced Wasserstein distances with variance reduction."""
 
 from sparsesci.transport._directions import sphere_directions, sphere_quadrature
+from sparsesci.transport._embedding import SlicedWassersteinEmbedding
+from sparsesci.transport._pairwise import pairwise_sliced_wasserstein
+from sparsesci.transport._sliced_kernel import sliced_wasserstein_kernel
 from sparsesci.transport._sliced_wasserstein import sliced_wasserstein_distance
 from sparsesci.transport._wasserstein_1d import wasserstein_1d
 
-__all__ = ["sliced_wasserstein_distance", "sphere_directions", "sphere_quadrature", "wasserstein_1d"]
+__all__ = [
+    "SlicedWassersteinEmbedding",
+    "pairwise_sliced_wasserstein",
+    "sliced_wasserstein_distance",
+    "sliced_wasserstein_kernel",
+    "sphere_directions",
+    "sphere_quadrature",
+    "wasserstein_1d",
+]
