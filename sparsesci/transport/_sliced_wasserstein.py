@@ -5,14 +5,13 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils import Bunch
 
-from sparsesci._core.device import resolve_device
+from sparsesci._core.device import resolve_device, twin
 from sparsesci._core.rng import key_from_random_state
 from sparsesci._core.threads import effective_n_jobs, single_threaded_blas
 from sparsesci._core.validation import check_flag, check_integer, check_option, check_real
 from sparsesci.transport import _control_variates as cv
-from sparsesci.transport import _directions
+from sparsesci.transport import _directions, _sliced_costs_kernels
 from sparsesci.transport._clouds import bring_together, check_cloud, check_pair
-from sparsesci.transport._sliced_costs_kernels import sliced_costs
 
 _REGRESSED = {"lower": 1, "upper": 1, "both": 2, "moments": 3}
 _CONTROL_VARIATES = (None, "auto", "none", *_REGRESSED, "gaussian", "kernel", "harmonic")
@@ -138,7 +137,7 @@ def _estimate(costs, nodes, weights, scheme, given_moments, n_points, key, index
     return value, error, coefficients, means
 
 
-def _evaluate(pair, scheme, n, replicates, key, given, n_jobs, batch_size):
+def _evaluate(pair, scheme, n, replicates, key, given, n_jobs, batch_size, device):
     """Return the result of ``replicates`` independent rules of ``n`` directions, on the scale of the pair."""
     d = pair.x.shape[1]
     rules = [_rule(scheme, n, d, key, index, given) for index in range(replicates)]
@@ -146,7 +145,7 @@ def _evaluate(pair, scheme, n, replicates, key, given, n_jobs, batch_size):
     costs = np.empty(len(nodes))
     points = np.ascontiguousarray(pair.x.T), np.ascontiguousarray(pair.y.T)
     masses = pair.x_weights, pair.y_weights
-    sliced_costs(*points, *masses, nodes, scheme.p, costs, batch_size, n_jobs)
+    twin(_sliced_costs_kernels, device).sliced_costs(*points, *masses, nodes, scheme.p, costs, batch_size, n_jobs)
     with single_threaded_blas():
         moments = None if scheme.variate is None else cv.moments(pair)
         n_points = len(pair.x) + len(pair.y)
@@ -234,7 +233,7 @@ default="auto"
     n_jobs : int or None, default=None
         Number of threads (joblib's meaning). The result does not depend on it.
     device : {"cpu", "cuda", "auto"}, default="cpu"
-        There are no CUDA kernels for this function yet: "cuda" is refused and "auto" is the CPU.
+        Where the directions are projected, sorted and compared; the rest is done on the CPU.
     return_result : bool, default=False
     batch_size : int or None, default=None
         Directions that a thread takes at a time, rounded up to what fits its cache. The result does not depend on it.
@@ -254,7 +253,7 @@ default="auto"
         For clouds that are not 2-d, empty or not finite or differ in dimension; weights of another length, negative
         or all zero; a zero direction; p below 1; too few directions for a regression; unknown options.
     RuntimeError
-        If ``device="cuda"``.
+        If ``device="cuda"`` and no GPU can be used.
 
     Notes
     -----
@@ -298,30 +297,29 @@ default="auto"
     effective_n_jobs(n_jobs)
     n = 1 if d == 1 else n
     scheme = _scheme(sampling, control_variate, cv_form, degree, d, n, p, given is not None)
-    if resolve_device(device) == "cuda" and device == "cuda":
-        raise RuntimeError("device='cuda' cannot be used: there are no CUDA kernels for this function yet")
+    device = resolve_device(device)
     key = key_from_random_state(random_state)
     pair = bring_together(X, Y, x_weights, y_weights)
     if d == 1:
         given, replicates, tol = np.ones((1, 1)), 1, None
-    result = _evaluate(pair, scheme, n, replicates, key, given, n_jobs, batch_size)
+    result = _evaluate(pair, scheme, n, replicates, key, given, n_jobs, batch_size, device)
     if tol is not None:
-        result = _refine(pair, scheme, n, replicates, key, n_jobs, batch_size, result, tol, most)
+        result = _refine(pair, scheme, n, replicates, key, n_jobs, batch_size, device, result, tol, most)
     return _on_scale(result, pair.scale, scheme, return_result)
 
 
-def _refine(pair, scheme, n, replicates, key, n_jobs, batch_size, result, tol, most):
+def _refine(pair, scheme, n, replicates, key, n_jobs, batch_size, device, result, tol, most):
     """Double the number of directions until the standard error is small enough, or ``most`` would be exceeded."""
     if result.stderr is None:
         replicates = _REPLICATES_FOR_TOL
         if n * replicates > most:
             return result
-        result = _evaluate(pair, scheme, n, replicates, key, None, n_jobs, batch_size)
+        result = _evaluate(pair, scheme, n, replicates, key, None, n_jobs, batch_size, device)
     while result.stderr > tol * abs(result.cost) and 2 * n * replicates <= most:
         n *= 2
         if scheme.weights != "uniform" and n > _directions.LARGEST_KERNEL_RULE:
             replicates, n = 2 * replicates, n // 2
-        result = _evaluate(pair, scheme, n, replicates, key, None, n_jobs, batch_size)
+        result = _evaluate(pair, scheme, n, replicates, key, None, n_jobs, batch_size, device)
     return result
 
 
