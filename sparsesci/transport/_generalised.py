@@ -15,7 +15,7 @@ from sparsesci.transport._one_dimensional_kernels import (
     sort_rows,
     weighted_costs,
 )
-from sparsesci.transport._sliced_costs_kernels import for_tiles
+from sparsesci.transport._projections import for_tiles
 
 PROJECTIONS = ("linear", "polynomial", "circular")
 _PLAIN = (None, "none", "auto")

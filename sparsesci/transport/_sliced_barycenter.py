@@ -6,34 +6,13 @@ from sklearn.utils import Bunch
 from sparsesci._core.progress import progress_bar
 from sparsesci._core.rng import normals, stream_of
 from sparsesci._core.validation import check_integer
+from sparsesci.transport._cloud_lists import check_clouds
 from sparsesci.transport._clouds import Pair, check_cloud, check_weights, power_of_two
 from sparsesci.transport._sliced_flow import check_callback, check_moved, check_rate, default_rate
 from sparsesci.transport._sliced_gradient import evaluate_gradient
 from sparsesci.transport._sliced_wasserstein import checked_request
 
 _INITIAL = 16  # purpose of random numbers, see _directions.py
-
-
-def _check_clouds(clouds, weights):
-    """Return the clouds, of one dtype, and the weights of their points."""
-    if not isinstance(clouds, (list, tuple, np.ndarray)) or (isinstance(clouds, np.ndarray) and clouds.ndim != 3):
-        raise TypeError("clouds must be a list of arrays of shape (n_k, d), or one array of shape (K, n, d)")
-    if len(clouds) == 0:
-        raise ValueError("clouds must hold at least one cloud; got none")
-    checked = [check_cloud(cloud, f"clouds[{k}]") for k, cloud in enumerate(clouds)]
-    dimensions = sorted({cloud.shape[1] for cloud in checked})
-    if len(dimensions) > 1:
-        raise ValueError(f"clouds must all have the same number of features; got {dimensions}")
-    if weights is None:
-        masses = [None] * len(checked)
-    else:
-        if not isinstance(weights, (list, tuple, np.ndarray)):
-            raise TypeError(f"weights must be a list with an array or None for each cloud; got {weights!r}")
-        if len(weights) != len(checked):
-            raise ValueError(f"weights must have one entry for each of the {len(checked)} clouds; got {len(weights)}")
-        masses = [check_weights(w, len(c), f"weights[{k}]") for k, (w, c) in enumerate(zip(weights, checked))]
-    dtype = np.result_type(*checked)
-    return [cloud.astype(dtype, copy=False) for cloud in checked], masses
 
 
 def _starting_points(clouds, masses, shares, n_support, key):
@@ -84,6 +63,7 @@ def sliced_wasserstein_barycenter(
     Parameters
     ----------
     clouds : list of array-like of shape (n_k, d), or ndarray of shape (K, n, d)
+        A member of the list may be a tuple (points, masses).
     cloud_weights : array-like of shape (K,) or None, default=None
         Not negative; scaled to sum 1. None for equal ones.
     n_support : int or None, default=None
@@ -139,7 +119,7 @@ def sliced_wasserstein_barycenter(
     >>> bool(abs(result.support.mean(axis=0) - X.mean(axis=0) - [0, 2]).max() < 1e-6)
     True
     """
-    clouds, masses = _check_clouds(clouds, weights)
+    clouds, masses = check_clouds(clouds, weights)
     shares = check_weights(cloud_weights, len(clouds), "cloud_weights")
     shares = np.full(len(clouds), 1 / len(clouds)) if shares is None else shares
     if n_support is not None:

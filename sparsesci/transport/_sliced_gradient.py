@@ -53,7 +53,7 @@ def _correction(rule, part, scheme, moments, n_points, key, number):
     nodes, weights = rule
     if scheme.variate in _REGRESSED:
         return _variate_gradients.of_regressed(scheme.variate, moments, nodes, -weights, part[2])
-    quasi = scheme.method == "sobol" and scheme.weights == "kernel"
+    quasi = cv.is_quasi(scheme.method, scheme.weights)
     mean = _variate_gradients.of_gaussian_mean(moments, scheme.p, len(nodes), n_points, key, number, quasi)
     return mean.plus(_variate_gradients.of_gaussian(moments, nodes, weights, scheme.p), -1.0)
 

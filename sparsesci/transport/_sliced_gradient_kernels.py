@@ -18,7 +18,7 @@ from sparsesci.transport._one_dimensional_kernels import (
     powered,
     sort_rows,
 )
-from sparsesci.transport._sliced_costs_kernels import _BLAS_DIMENSION, _STRIP, for_tiles, project, tile_rows
+from sparsesci.transport._projections import _STRIP, BLAS_DIMENSION, for_tiles, project, tile_rows
 
 # Directions whose sum is formed by one thread: fewer would make adding up the parts noticeable.
 _GROUP_ROWS = 16
@@ -114,7 +114,7 @@ def _accumulate(slopes, directions, out):
 
 def accumulate(slopes, directions, out):
     """Add the gradients of a tile of directions to ``out`` (n_features, n)."""
-    if directions.shape[1] < _BLAS_DIMENSION:
+    if directions.shape[1] < BLAS_DIMENSION:
         _accumulate(slopes, directions, out)
     else:
         out += directions.T @ slopes
@@ -202,7 +202,7 @@ def sliced_gradients(
             if y_out is not None:
                 accumulate(slopes_y, T, y_parts[part])
 
-    with single_threaded_blas() if d >= _BLAS_DIMENSION else nullcontext():
+    with single_threaded_blas() if d >= BLAS_DIMENSION else nullcontext():
         for begin in range(0, n_groups, at_once):
             count = min(at_once, n_groups - begin)
 

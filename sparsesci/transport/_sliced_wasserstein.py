@@ -154,9 +154,13 @@ def _scheme(sampling, control_variate, cv_form, degree, d, n, p, given):
     if control_variate == "auto":
         if 4 <= d <= 6 and enough and sampling == "auto" and not given:
             method = "sobol"
-        if (method == "fibonacci" and n <= _directions.LARGEST_KERNEL_RULE) or (method == "sobol" and enough):
+        if d == 3 and sampling == "auto" and n <= _directions.LARGEST_ENERGY_SET and not given:
+            method = "energy"
+        if (method in ("fibonacci", "energy") and n <= _directions.LARGEST_KERNEL_RULE) or (
+            method == "sobol" and enough
+        ):
             weights = "kernel"
-        variate = "gaussian" if d >= 4 and not given else None
+        variate = "gaussian" if d >= 3 and not given else None
     elif control_variate in ("kernel", "harmonic"):
         weights, variate = control_variate, None
     if variate == "none":
@@ -211,7 +215,7 @@ def _estimate(costs, nodes, weights, scheme, given_moments, n_points, key, index
         return float(weights @ costs), _error_of_mean(costs, scheme, d), None, None
     if scheme.variate == "gaussian":
         residual = costs - cv.gaussian_variate(given_moments, nodes, scheme.p)
-        quasi = scheme.method == "sobol" and scheme.weights == "kernel"
+        quasi = cv.is_quasi(scheme.method, scheme.weights)
         mean, mean_error = cv.gaussian_mean(given_moments, scheme.p, n, n_points, key, index, quasi)
         error = _error_of_mean(residual, scheme, d)
         if error is not None and mean_error is not None:

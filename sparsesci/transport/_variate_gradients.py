@@ -11,9 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import gamma, hyp1f1
 
-from sparsesci._core.rng import stream_of
 from sparsesci.transport import _control_variates as cv
-from sparsesci.transport import _directions
 
 _TINY = 64 * np.finfo(np.float64).eps
 
@@ -90,27 +88,21 @@ def of_gaussian(given, directions, weights, p):
 def of_gaussian_mean(given, p, n_directions, n_points, key, index, quasi):
     """Return the gradient of the estimate that ``gaussian_mean`` makes with the same arguments."""
     d = len(given.difference)
-    nodes = second_level_nodes(d, n_directions, n_points, key, index, quasi)
-    weights = np.full(len(nodes), 1 / len(nodes))
+    nodes, weights, _ = cv.second_level(d, n_directions, n_points, key, index, quasi)
     if p != 2:
         return of_gaussian(given, nodes, weights, p)
     s, inverse = _deviations(given, nodes)
-    identity = np.eye(d)
-    spreads = tuple(
-        (2 / d) * identity - 2 * _weighted_squares(nodes, weights * s[1 - k] * inverse[k]) for k in range(2)
-    )
-    return MomentGradient((2 / d) * given.difference, spreads)
-
-
-def second_level_nodes(d, n_directions, n_points, key, index, quasi):
-    """Return the directions from which ``gaussian_mean`` estimates, with equal weights."""
-    if quasi:
-        return _directions._sobol(cv._QMC_DIRECTIONS, d, key, stream_of(_directions.SECOND_LEVEL, index))
-    size = cv.second_level_size(n_directions, n_points, d)
-    per_block = min(d, -(-size // 8))
-    n_blocks = -(-size // per_block)
-    stream = stream_of(_directions.SECOND_LEVEL, index)
-    return _directions.orthogonal_rows(n_blocks * per_block, per_block, d, key, stream)
+    r = np.sqrt(given.traces)
+    spreads = []
+    for k in range(2):
+        # By r: of (r1 - r2)^2 / d, and of r1 r2 mean (s1 / r1 - s2 / r2)^2 where there is such a term.
+        by_r = 2 * (r[k] - r[1 - k]) / d
+        matrix = np.zeros((d, d))
+        if r.min() > 0:
+            by_r += weights @ (s[1 - k] ** 2 / r[1 - k] - s[k] ** 2 * r[1 - k] / r[k] ** 2)
+            matrix = 2 * _weighted_squares(nodes, weights * (r[1 - k] / r[k] - s[1 - k] * inverse[k]))
+        spreads.append(matrix + (by_r / r[k] if r[k] > 0 else 0.0) * np.eye(d))
+    return MomentGradient((2 / d) * given.difference, tuple(spreads))
 
 
 def of_regressed(kind, given, directions, weights, coefficients):

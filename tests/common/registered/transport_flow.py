@@ -51,7 +51,7 @@ class Clouds(Array):
         skipped = ("1-d", "2-d", "0-d")
         return [
             *(bad for bad in super().bad_values() if bad.label not in skipped),
-            Bad("a matrix", lambda valid: valid[0], TypeError),
+            Bad("a matrix", lambda valid: valid[0], ValueError),
             Bad("different dimensions", lambda valid: [valid[0], valid[1][:, :-1]], ValueError),
             Bad("an empty cloud", lambda valid: [valid[0], valid[1][:0]], ValueError),
         ]
