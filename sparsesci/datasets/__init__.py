@@ -15,6 +15,7 @@ from sparsesci.datasets._sparse_codes import make_sparse_codes
 from sparsesci.datasets._spectral import fetch_samson
 from sparsesci.datasets._streaming import make_heavy_rows, make_late_signal, make_oja_hard, make_spiked
 from sparsesci.datasets._tabular import load_diabetes_regression, load_digits_regression
+from sparsesci.datasets._transport_clouds import make_slab, make_sphere, make_trefoil_knot
 from sparsesci.datasets._unmixing import load_usgs_library, make_unmixing_scene
 
 __all__ = [
@@ -37,9 +38,12 @@ __all__ = [
     "make_least_squares",
     "make_linf_hard_instance",
     "make_oja_hard",
+    "make_slab",
     "make_sparse_codes",
     "make_sparse_regression",
+    "make_sphere",
     "make_spiked",
+    "make_trefoil_knot",
     "make_unmixing_scene",
     "make_vandermonde",
 ]

@@ -2,15 +2,23 @@
 
 from sparsesci.transport._directions import sphere_directions, sphere_quadrature
 from sparsesci.transport._embedding import SlicedWassersteinEmbedding
+from sparsesci.transport._max_sliced import max_sliced_wasserstein_distance
 from sparsesci.transport._pairwise import pairwise_sliced_wasserstein
+from sparsesci.transport._sliced_barycenter import sliced_wasserstein_barycenter
+from sparsesci.transport._sliced_flow import sliced_wasserstein_flow
+from sparsesci.transport._sliced_gradient import sliced_wasserstein_gradient
 from sparsesci.transport._sliced_kernel import sliced_wasserstein_kernel
 from sparsesci.transport._sliced_wasserstein import sliced_wasserstein_distance
 from sparsesci.transport._wasserstein_1d import wasserstein_1d
 
 __all__ = [
     "SlicedWassersteinEmbedding",
+    "max_sliced_wasserstein_distance",
     "pairwise_sliced_wasserstein",
+    "sliced_wasserstein_barycenter",
     "sliced_wasserstein_distance",
+    "sliced_wasserstein_flow",
+    "sliced_wasserstein_gradient",
     "sliced_wasserstein_kernel",
     "sphere_directions",
     "sphere_quadrature",
