@@ -27,6 +27,15 @@ class Clouds(NamedTuple):
         return np.array([points.shape[1] for points in self.points])
 
 
+def _check_sequence(values, name, expected):
+    """Raise TypeError if ``values`` has no members in an order."""
+    if scipy.sparse.issparse(values):
+        raise TypeError(f"{name} must be {expected}; got a sparse matrix")
+    has_members = hasattr(values, "__len__") and getattr(values, "shape", None) != ()
+    if isinstance(values, (str, bytes, dict, set)) or not has_members:
+        raise TypeError(f"{name} must be {expected}; got {values!r}")
+
+
 def _with_masses(cloud):
     """Return whether ``cloud`` is a pair (points, masses), and not a tuple of two points."""
     return isinstance(cloud, tuple) and len(cloud) == 2 and np.ndim(cloud[0]) == 2 and np.ndim(cloud[1]) == 1
@@ -41,10 +50,7 @@ def check_clouds(clouds, weights=None, name="clouds", weights_name="weights"):
         A member of the list may be a tuple (points, masses).
     weights : list of K array-like or None, array-like of shape (K, n), or None
     """
-    if scipy.sparse.issparse(clouds):
-        raise TypeError(f"{name} must be {SHAPES}; got a sparse matrix")
-    if isinstance(clouds, (str, bytes, dict, set)) or not hasattr(clouds, "__len__"):
-        raise TypeError(f"{name} must be {SHAPES}; got {clouds!r}")
+    _check_sequence(clouds, name, SHAPES)
     if isinstance(clouds, np.ndarray) and clouds.ndim != 3 and clouds.dtype != object:
         raise ValueError(f"{name} must be {SHAPES}; got an array with {clouds.ndim} dimension(s)")
     if len(clouds) == 0:
@@ -75,8 +81,7 @@ def _check_masses(weights, points, masses, name, weights_name):
     """Return the weights of all clouds, given apart or along with them."""
     if weights is None:
         return masses
-    if isinstance(weights, (str, bytes, dict, set)) or not hasattr(weights, "__len__"):
-        raise TypeError(f"{weights_name} must be a list with one array or None for each cloud; got {weights!r}")
+    _check_sequence(weights, weights_name, "a list with one array or None for each cloud")
     if any(mass is not None for mass in masses):
         raise ValueError(f"{weights_name} must be None where {name} come with masses of their own")
     if len(weights) != len(points):

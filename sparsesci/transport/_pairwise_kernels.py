@@ -67,7 +67,8 @@ def quantile_values(points, masses, directions, size):
 
 def quantile_rows(points, masses, directions, size, out, n_jobs):
     """Write the quantiles of all clouds on a tile of directions to the rows of ``out`` (K, n_directions * size)."""
-    chunk = max(1, _TASK_VALUES // out.shape[1])
+    largest = max(size, max(cloud.shape[1] for cloud in points))
+    chunk = max(1, _TASK_VALUES // (len(directions) * largest))
 
     def task(start, stop):
         for k in range(start, stop):
@@ -88,6 +89,22 @@ def _squared_differences(x, y, factors, rows, columns, out):
         out[i, j] = total
 
 
+@njit(nogil=True, cache=True, fastmath=FAST)
+def _row_norms(x, factors, out, start, stop):
+    for i in range(start, stop):
+        total = 0.0
+        for k in range(x.shape[1]):
+            total += factors[k] * x[i, k] * x[i, k]
+        out[i] = total
+
+
+def _squared_norms(x, factors, n_jobs):
+    """Return the sums over every row of factors * x**2."""
+    out = np.empty(len(x))
+    run_ranges(lambda start, stop: _row_norms(x, factors, out, start, stop), len(x), _BLOCK, n_jobs)
+    return out
+
+
 def add_squares(x, y, factors, out, n_jobs):
     """Add sum of factors * (x[i] - y[j])**2 to out[i, j]; with y None only where i <= j, for pairs of rows of x.
 
@@ -100,10 +117,10 @@ def add_squares(x, y, factors, out, n_jobs):
     """
     other = x if y is None else y
     scaled = x * factors
-    norms = np.einsum("ij,ij->i", scaled, x), np.einsum("ij,j,ij->i", other, factors, other)
+    norms = [_squared_norms(z, factors, n_jobs) for z in (x, y) if z is not None]
     sizes = norms
     if (factors < 0).any():
-        sizes = tuple(np.einsum("ij,j,ij->i", z, np.abs(factors), z) for z in (x, other))
+        sizes = [_squared_norms(z, np.abs(factors), n_jobs) for z in (x, y) if z is not None]
     blocks = [
         (slice(i, i + _BLOCK), slice(j, j + _BLOCK))
         for i in range(0, len(x), _BLOCK)
@@ -112,9 +129,9 @@ def add_squares(x, y, factors, out, n_jobs):
 
     def task(number):
         rows, columns = blocks[number]
-        squares = norms[0][rows, np.newaxis] + norms[1][columns]
+        squares = norms[0][rows, np.newaxis] + norms[-1][columns]
         squares -= 2 * (scaled[rows] @ other[columns].T)
-        close = np.nonzero(squares <= _CLOSE * (sizes[0][rows, np.newaxis] + sizes[1][columns]))
+        close = np.nonzero(squares <= _CLOSE * (sizes[0][rows, np.newaxis] + sizes[-1][columns]))
         if len(close[0]):
             _squared_differences(x[rows], other[columns], factors, *close, squares)
         out[rows, columns] += squares

@@ -17,7 +17,7 @@ def evaluate_gradient(request, index=0, with_y=False):
 
     ``index`` chooses among independent sets of directions; the gradient of the second cloud is None without ``with_y``.
     """
-    pair, scheme, n, replicates, key, given, n_jobs, batch_size, _ = request
+    pair, scheme, n, replicates, key, given, n_jobs, batch_size, *_ = request
     d = pair.x.shape[1]
     numbers = range(index * replicates, (index + 1) * replicates)
     rules = [_rule(scheme, n, d, key, number, given) for number in numbers]

@@ -5,14 +5,13 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils import Bunch
 
-from sparsesci._core.device import resolve_device
+from sparsesci._core.device import resolve_device, twin
 from sparsesci._core.rng import key_from_random_state
 from sparsesci._core.threads import effective_n_jobs, single_threaded_blas
 from sparsesci._core.validation import check_flag, check_integer, check_option, check_real
 from sparsesci.transport import _control_variates as cv
-from sparsesci.transport import _directions, _generalised
+from sparsesci.transport import _directions, _generalised, _sliced_costs_kernels
 from sparsesci.transport._clouds import bring_together, check_cloud, check_pair
-from sparsesci.transport._sliced_costs_kernels import sliced_costs
 
 _REGRESSED = {"lower": 1, "upper": 1, "both": 2, "moments": 3}
 _CONTROL_VARIATES = (None, "auto", "none", *_REGRESSED, "gaussian", "kernel", "harmonic")
@@ -49,6 +48,7 @@ class Request(NamedTuple):
     n_jobs: int | None
     batch_size: int | None
     kept: tuple
+    device: str
 
 
 def checked_request(
@@ -71,6 +71,7 @@ def checked_request(
     batch_size,
     projection="linear",
     radius=1.0,
+    on_cuda=False,
 ):
     """Check the parameters that all functions of slices share, and return the call as a Request."""
     X, Y, x_weights, y_weights = check_pair(X, Y, x_weights, y_weights)
@@ -98,8 +99,7 @@ def checked_request(
     else:
         check_option("cv_form", cv_form, ("regression", "ratio"))
         scheme = _generalised_scheme(projection, sampling, d, p, given is not None)
-    if resolve_device(device) == "cuda" and device == "cuda":
-        raise RuntimeError("device='cuda' cannot be used: there are no CUDA kernels for this function yet")
+    device = _resolved(device, on_cuda and projection != "circular")
     key = key_from_random_state(random_state)
     if projection == "polynomial":
         pair = _generalised.polynomial_pair(X, Y, x_weights, y_weights, degree)
@@ -111,7 +111,17 @@ def checked_request(
     if d == 1:
         given, replicates = line, 1
     kept = tuple(None if weights is None or weights.min() > 0 else weights > 0 for weights in (x_weights, y_weights))
-    return Request(pair, scheme, n, replicates, key, given, n_jobs, batch_size, kept)
+    return Request(pair, scheme, n, replicates, key, given, n_jobs, batch_size, kept, device)
+
+
+def _resolved(device, has_kernels):
+    """Return "cpu" or "cuda"; RuntimeError if kernels are asked for that do not exist."""
+    resolved = resolve_device(device)
+    if resolved == "cuda" and not has_kernels:
+        if device == "cuda":
+            raise RuntimeError("device='cuda' cannot be used: there are no CUDA kernels for this function yet")
+        return "cpu"
+    return resolved
 
 
 def _generalised_scheme(projection, sampling, d, p, given):
@@ -235,7 +245,7 @@ def _estimate(costs, nodes, weights, scheme, given_moments, n_points, key, index
 
 def _evaluate(request):
     """Return the result of independent rules of ``n`` directions, on the scale of the pair."""
-    pair, scheme, n, replicates, key, given, n_jobs, batch_size, _ = request
+    pair, scheme, n, replicates, key, given, n_jobs, batch_size, _, device = request
     d = pair.x.shape[1]
     rules = [_rule(scheme, n, d, key, index, given) for index in range(replicates)]
     nodes = np.concatenate([nodes for nodes, _ in rules])
@@ -243,7 +253,7 @@ def _evaluate(request):
     points = np.ascontiguousarray(pair.x.T), np.ascontiguousarray(pair.y.T)
     masses = pair.x_weights, pair.y_weights
     if scheme.radius is None:
-        sliced_costs(*points, *masses, nodes, scheme.p, costs, batch_size, n_jobs)
+        twin(_sliced_costs_kernels, device).sliced_costs(*points, *masses, nodes, scheme.p, costs, batch_size, n_jobs)
     else:
         _generalised.circular_costs(*points, *masses, scheme.radius * nodes, scheme.p, costs, batch_size, n_jobs)
     with single_threaded_blas():
@@ -336,7 +346,8 @@ default="auto"
     n_jobs : int or None, default=None
         Number of threads (joblib's meaning). The result does not depend on it.
     device : {"cpu", "cuda", "auto"}, default="cpu"
-        There are no CUDA kernels for this function yet: "cuda" is refused and "auto" is the CPU.
+        Where the points are projected, sorted and compared; the rest is done on the CPU. There are no CUDA kernels for
+        circular projections.
     return_result : bool, default=False
     batch_size : int or None, default=None
         Directions that a thread takes at a time, rounded up to what fits its cache. The result does not depend on it.
@@ -362,7 +373,7 @@ default="auto"
         For clouds that are not 2-d, empty or not finite or differ in dimension; weights of another length, negative
         or all zero; a zero direction; p below 1; too few directions for a regression; unknown options.
     RuntimeError
-        If ``device="cuda"``.
+        If ``device="cuda"`` and no GPU can be used.
 
     Notes
     -----
@@ -412,6 +423,7 @@ default="auto"
         batch_size=batch_size,
         projection=projection,
         radius=radius,
+        on_cuda=True,
     )
     result = _evaluate(request)
     if tol is not None and request.given is None:
