@@ -13,11 +13,29 @@ from sparsesci._core.progress import progress_bar
 from sparsesci._core.rng import key_from_random_state
 from sparsesci._core.threads import effective_n_jobs
 from sparsesci._core.validation import check_option, naming
-from sparsesci.compare import _calibration, _decomposition, _least_squares, _sbl, _sketching, _streaming, _unmixing
+from sparsesci.compare import (
+    _calibration,
+    _decomposition,
+    _least_squares,
+    _sbl,
+    _sketching,
+    _streaming,
+    _transport_flow,
+    _unmixing,
+)
 from sparsesci.compare._measure import EFFORTS, measure_case, n_steps
 from sparsesci.compare._model import FAILED
 
-_MODULES = (_sketching, _least_squares, _sbl, _streaming, _unmixing, _calibration, _decomposition)
+_MODULES = (
+    _sketching,
+    _least_squares,
+    _sbl,
+    _streaming,
+    _unmixing,
+    _calibration,
+    _decomposition,
+    _transport_flow,
+)
 _COMPARISONS = {comparison.method: comparison for module in _MODULES for comparison in module.COMPARISONS}
 MEASURED_HOW = (
     "All contenders of a case get the same input in the same process, with BLAS and OpenMP held to n_jobs threads. "
