@@ -10,8 +10,7 @@ from sparsesci.transport import _directions
 
 _FAR = 200.0  # delta^2 / (2 s^2) from which on the asymptotic series is used
 _NOTHING = 16 * np.finfo(np.float64).eps
-_QMC_DIRECTIONS = 1 << 14
-_SPHERE_DIRECTIONS = 1024
+_QUASI_DIRECTIONS = 1024
 
 
 class Moments(NamedTuple):
@@ -129,17 +128,13 @@ def second_level(d, n_directions, n_points, key, index, quasi):
     ``quasi`` asks for a rule that is too accurate for its error to be seen from blocks.
     """
     stream = stream_of(_directions.SECOND_LEVEL, index)
-    if quasi and d == 3:
-        nodes, weights = _directions.rotated("fibonacci", _SPHERE_DIRECTIONS, d, "kernel", None, key, stream)
-        return nodes, weights, len(nodes)
-    if quasi:
-        nodes = _directions._sobol(_QMC_DIRECTIONS, d, key, stream)
-        per_block = len(nodes)
-    else:
-        size = second_level_size(n_directions, n_points, d)
-        per_block = min(d, -(-size // 8))
-        n_blocks = -(-size // per_block)
-        nodes = _directions.orthogonal_rows(n_blocks * per_block, per_block, d, key, stream)
+    if quasi and d <= _directions.LARGEST_ENERGY_DIMENSION:
+        method, size = "fibonacci" if d == 3 else "sobol", max(_QUASI_DIRECTIONS, n_directions)
+        return *_directions.rotated(method, size, d, "kernel", None, key, stream), size
+    size = second_level_size(n_directions, n_points, d)
+    per_block = min(d, -(-size // 8))
+    n_blocks = -(-size // per_block)
+    nodes = _directions.orthogonal_rows(n_blocks * per_block, per_block, d, key, stream)
     return nodes, np.full(len(nodes), 1 / len(nodes)), per_block
 
 
@@ -163,7 +158,7 @@ def gaussian_mean(given, p, n_directions, n_points, key, index, quasi):
         sampled = r[0] * r[1] * (s[0] / r[0] - s[1] / r[1]) ** 2 if r.min() > 0 else np.zeros(len(nodes))
     else:
         exact, sampled = 0.0, gaussian_variate(given, nodes, p)
-    if quasi:
+    if per_block == len(nodes):
         return float(exact + weights @ sampled), None
     blocks = sampled.reshape(-1, per_block).mean(axis=1)
     return float(exact + blocks.mean()), float(blocks.std(ddof=1) / np.sqrt(len(blocks)))

@@ -17,11 +17,16 @@ METHODS = ("auto", "uniform", "orthogonal", "sobol", "fibonacci", "equispaced", 
 WEIGHTS = ("kernel", "harmonic", "uniform")
 DIRECTIONS, ROTATION, SECOND_LEVEL = 1, 2, 3
 LARGEST_KERNEL_RULE = 4096
-# Moving more nodes than that takes longer than it is worth.
-LARGEST_ENERGY_SET = 512
+# Moving more nodes than that takes longer than it is worth; in more dimensions orthogonal blocks do as well.
+LARGEST_ENERGY_SET, LARGEST_ENERGY_DIMENSION = 512, 6
 _KERNEL_SCALE, _RIDGE = 0.5, 1e-10
 _LARGEST_SOBOL = 21201
 _ENERGY_STEPS = 30
+
+
+def takes_energy(n, d):
+    """Return whether nodes of least energy are the most accurate that are offered, and found in a moment."""
+    return 3 <= d <= LARGEST_ENERGY_DIMENSION and n <= LARGEST_ENERGY_SET
 
 
 def default_method(d):
@@ -34,7 +39,7 @@ def check_method(name, method, d):
     check_option(name, method, METHODS)
     if method == "auto":
         return default_method(d)
-    needed = {"fibonacci": 3, "energy": 3, "equispaced": 2}.get(method, d)
+    needed = {"fibonacci": 3, "equispaced": 2}.get(method, d)
     if needed != d:
         raise ValueError(f"{name}={method!r} needs {needed} features; got {d}")
     if method == "sobol" and d > _LARGEST_SOBOL:
@@ -78,7 +83,8 @@ def _fixed_nodes(method, n, d):
     if method == "sobol":
         nodes = _sobol(n, d, 0x5EED, 0)
     elif method == "energy":
-        nodes = _least_energy(_fixed_nodes("fibonacci", n, d))
+        start = _fixed_nodes("fibonacci" if d == 3 else "sobol", n, d)
+        nodes = _least_energy(start) if n <= LARGEST_ENERGY_SET else start.copy()
     else:
         i = np.arange(n) + 0.5
         z, angle = 1 - i / n, np.pi * (1 + np.sqrt(5)) * i
@@ -223,9 +229,10 @@ def sphere_directions(n_directions, n_features, method="auto", random_state=None
 default="auto"
         "uniform": independent. "orthogonal": rows of Haar orthogonal matrices. "sobol": a scrambled Sobol sequence,
         mapped by the normal quantile function. "fibonacci" (d = 3): a spiral on the half sphere, randomly rotated.
-        "energy" (d = 3): that spiral, moved until the energy of the kernel of :func:`sphere_quadrature` is about least,
-        randomly rotated. "equispaced" (d = 2): equal angles on the half circle, randomly rotated. "auto" takes
-        "equispaced" for d = 2, "fibonacci" for d = 3 and "orthogonal" otherwise.
+        "energy" (d > 1): that spiral or a Sobol sequence, moved until the energy of the kernel of
+        :func:`sphere_quadrature` is about least, and randomly rotated; more than 512 nodes are not moved. "equispaced"
+        (d = 2): equal angles on the half circle, randomly rotated. "auto" takes "equispaced" for d = 2, "fibonacci" for
+        d = 3 and "orthogonal" otherwise.
     random_state : int, RandomState instance, Generator or None, default=None
 
     Returns

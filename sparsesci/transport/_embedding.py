@@ -30,10 +30,10 @@ class SlicedWassersteinEmbedding(TransformerMixin, BaseEstimator):
     p : float, default=2
         At least 1.
     sampling : {"auto", "uniform", "orthogonal", "sobol", "fibonacci", "equispaced", "energy"}, default="auto"
-        As in :func:`sphere_directions`.
+        As in :func:`sphere_directions`, but "auto" is "energy" for 3 <= d <= 6 and up to 512 directions.
     weights : {"auto", "kernel", "harmonic", "uniform"}, default="auto"
         Weights of the directions, see :func:`sphere_quadrature`. They must turn out not to be negative. "auto" takes
-        "kernel" for the node sets of d = 3, where it is so, and "uniform" otherwise.
+        "kernel" for "fibonacci" and "energy", where it is so, and "uniform" otherwise.
     random_state : int, RandomState instance, Generator or None, default=None
     n_jobs : int or None, default=None
         Number of threads (joblib's meaning). The result does not depend on it.
@@ -125,7 +125,7 @@ class SlicedWassersteinEmbedding(TransformerMixin, BaseEstimator):
     def _rule(self, n, d):
         """Return directions and weights; ValueError if weights are negative."""
         method = _directions.check_method("sampling", self.sampling, d)
-        if method == "fibonacci" and self.sampling == "auto" and n <= _directions.LARGEST_ENERGY_SET:
+        if self.sampling == "auto" and _directions.takes_energy(n, d):
             method = "energy"
         weights = self.weights
         if weights == "auto":

@@ -28,7 +28,7 @@ def check_projection(projection, sampling, control_variate):
         return
     if not isinstance(control_variate, (str, type(None))) or control_variate not in _PLAIN:
         raise ValueError(f"control_variate must be None, 'none' or 'auto' for {projection=}; got {control_variate!r}")
-    if projection == "circular" and sampling in ("fibonacci", "equispaced"):
+    if projection == "circular" and sampling in ("fibonacci", "equispaced", "energy"):
         raise ValueError(f"sampling={sampling!r} covers half of the sphere, which is too little for {projection=}")
 
 

@@ -148,7 +148,7 @@ def max_sliced_wasserstein_distance(
         Random candidates.
     projections : array-like of shape (n_projections, d) or None, default=None
         Candidates to use instead of random ones.
-    sampling : {"auto", "uniform", "orthogonal", "sobol", "fibonacci", "equispaced"}, default="auto"
+    sampling : {"auto", "uniform", "orthogonal", "sobol", "fibonacci", "equispaced", "energy"}, default="auto"
         As in :func:`sphere_directions`.
     n_init : int, default=10
         Directions from which the ascent starts.

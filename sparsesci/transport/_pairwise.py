@@ -236,7 +236,7 @@ def pairwise_sliced_wasserstein(
     n_projections : int, default=100
     projections : array-like of shape (n_projections, d) or None, default=None
         Directions to use instead; they are normalised.
-    sampling : {"auto", "uniform", "orthogonal", "sobol", "fibonacci", "equispaced"}, default="auto"
+    sampling : {"auto", "uniform", "orthogonal", "sobol", "fibonacci", "equispaced", "energy"}, default="auto"
         As in :func:`sliced_wasserstein_distance`.
     control_variate : {"auto", "gaussian", "kernel", "harmonic", "none"} or None, default="auto"
         As in :func:`sliced_wasserstein_distance`; variates that are regressed for every pair are not offered. With

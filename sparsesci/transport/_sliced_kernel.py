@@ -7,7 +7,7 @@ import numpy as np
 from sparsesci._core.exceptions import SparseSciWarning
 from sparsesci._core.rng import key_from_random_state
 from sparsesci._core.threads import effective_n_jobs
-from sparsesci._core.validation import check_flag, check_option, check_real
+from sparsesci._core.validation import check_flag, check_integer, check_option, check_real
 from sparsesci.transport import _directions
 from sparsesci.transport._pairwise import all_costs, check_both, check_rule, check_sizes
 
@@ -26,8 +26,11 @@ def positive_rule(d, p, n_projections, projections, sampling, control_variate, d
     check_option("control_variate", control_variate, _RULES)
     method = _directions.check_method("sampling", sampling, d)
     if control_variate == "auto":
+        n = check_integer("n_projections", n_projections, minimum=1)
+        if sampling == "auto" and _directions.takes_energy(n, d):
+            sampling = method = "energy"
         smooth = method in ("fibonacci", "energy") and projections is None
-        control_variate = "kernel" if smooth and isinstance(n_projections, int) and n_projections <= 4096 else None
+        control_variate = "kernel" if smooth and n <= _directions.LARGEST_KERNEL_RULE else None
     return check_rule(d, p, n_projections, projections, sampling, control_variate, degree)
 
 
@@ -85,9 +88,10 @@ def sliced_wasserstein_kernel(
     projections : array-like of shape (n_projections, d) or None, default=None
         Directions to use instead; they are normalised.
     sampling : {"auto", "uniform", "orthogonal", "sobol", "fibonacci", "equispaced", "energy"}, default="auto"
-        As in :func:`sphere_directions`.
+        As in :func:`sphere_directions`, but "auto" is "energy" for 3 <= d <= 6 and up to 512 directions.
     control_variate : {"auto", "kernel", "harmonic", "none"} or None, default="auto"
-        Weights of the directions. "auto" takes kernel weights for d = 3 and equal ones otherwise. A rule with negative
+        Weights of the directions. "auto" takes kernel weights for "fibonacci" and
+        "energy", which are positive, and equal ones otherwise. A rule with negative
         weights, which the others may have, is used with a warning.
     degree : int or None, default=None
         Even degree for "harmonic".

@@ -71,7 +71,7 @@ def checked_request(
     batch_size,
     projection="linear",
     radius=1.0,
-    on_cuda=False,
+    has_twin=False,
 ):
     """Check the parameters that all functions of slices share, and return the call as a Request."""
     X, Y, x_weights, y_weights = check_pair(X, Y, x_weights, y_weights)
@@ -99,7 +99,7 @@ def checked_request(
     else:
         check_option("cv_form", cv_form, ("regression", "ratio"))
         scheme = _generalised_scheme(projection, sampling, d, p, given is not None)
-    device = _resolved(device, on_cuda and projection != "circular")
+    device = _resolved(device, has_twin and projection != "circular")
     key = key_from_random_state(random_state)
     if projection == "polynomial":
         pair = _generalised.polynomial_pair(X, Y, x_weights, y_weights, degree)
@@ -162,13 +162,10 @@ def _scheme(sampling, control_variate, cv_form, degree, d, n, p, given):
     weights, variate = "uniform", control_variate
     enough = 2 * _directions.harmonic_columns(4, d) <= n <= _directions.LARGEST_KERNEL_RULE
     if control_variate == "auto":
-        if 4 <= d <= 6 and enough and sampling == "auto" and not given:
-            method = "sobol"
-        if d == 3 and sampling == "auto" and n <= _directions.LARGEST_ENERGY_SET and not given:
-            method = "energy"
-        if (method in ("fibonacci", "energy") and n <= _directions.LARGEST_KERNEL_RULE) or (
-            method == "sobol" and enough
-        ):
+        if sampling == "auto" and not given:
+            method = "energy" if _directions.takes_energy(n, d) else "sobol" if 4 <= d <= 6 and enough else method
+        few = n <= _directions.LARGEST_KERNEL_RULE
+        if (method in ("fibonacci", "energy") and few) or (method == "sobol" and enough):
             weights = "kernel"
         variate = "gaussian" if d >= 3 and not given else None
     elif control_variate in ("kernel", "harmonic"):
@@ -321,15 +318,15 @@ def sliced_wasserstein_distance(
     projections : array-like of shape (n_projections, d) or None, default=None
         Directions to use instead; they are normalised. Unless ``control_variate`` says otherwise, their costs are
         averaged as they are.
-    sampling : {"auto", "uniform", "orthogonal", "sobol", "fibonacci", "equispaced"}, default="auto"
-        As in :func:`sphere_directions`. For 4 <= d <= 6 and enough directions "auto" is "sobol".
+    sampling : {"auto", "uniform", "orthogonal", "sobol", "fibonacci", "equispaced", "energy"}, default="auto"
+        As in :func:`sphere_directions`. For 3 <= d <= 6 "auto" is "energy" up to 512 directions; for more, and
+        d >= 4, "sobol".
     control_variate : {"auto", "lower", "upper", "both", "moments", "gaussian", "kernel", "harmonic", "none"} or None, \
 default="auto"
         "lower" and "upper" regress on one of the bounds of the paper, "both" and "moments" on two or three quadratic
         variates. "gaussian" subtracts the cost between Gaussian fits and adds its mean, which is estimated from many
         more directions. "kernel" and "harmonic" weight the directions, see :func:`sphere_quadrature`. "auto" takes
-        kernel weights for d = 3, those and "gaussian" for 4 <= d <= 6 and enough directions, "gaussian" for other
-        d >= 4.
+        kernel weights and "gaussian" for 3 <= d <= 6 (up to 4096 directions), "gaussian" for larger d.
     cv_form : {"regression", "ratio"}, default="regression"
         How the coefficient of "lower" and "upper" is found; "ratio" is the paper's.
     degree : int or None, default=None
@@ -423,7 +420,7 @@ default="auto"
         batch_size=batch_size,
         projection=projection,
         radius=radius,
-        on_cuda=True,
+        has_twin=True,
     )
     result = _evaluate(request)
     if tol is not None and request.given is None:
