@@ -20,13 +20,24 @@ from sparsesci.compare import (
     _sbl,
     _sketching,
     _streaming,
+    _transport_flow,
     _transport_sliced,
     _unmixing,
 )
 from sparsesci.compare._measure import EFFORTS, measure_case, n_steps
 from sparsesci.compare._model import FAILED
 
-_MODULES = (_sketching, _least_squares, _sbl, _streaming, _unmixing, _calibration, _decomposition, _transport_sliced)
+_MODULES = (
+    _sketching,
+    _least_squares,
+    _sbl,
+    _streaming,
+    _unmixing,
+    _calibration,
+    _decomposition,
+    _transport_flow,
+    _transport_sliced,
+)
 _COMPARISONS = {comparison.method: comparison for module in _MODULES for comparison in module.COMPARISONS}
 MEASURED_HOW = (
     "All contenders of a case get the same input in the same process, with BLAS and OpenMP held to n_jobs threads. "

@@ -28,7 +28,7 @@ def check_projection(projection, sampling, control_variate):
         return
     if not isinstance(control_variate, (str, type(None))) or control_variate not in _PLAIN:
         raise ValueError(f"control_variate must be None, 'none' or 'auto' for {projection=}; got {control_variate!r}")
-    if projection == "circular" and sampling in ("fibonacci", "equispaced"):
+    if projection == "circular" and sampling in ("fibonacci", "equispaced", "energy"):
         raise ValueError(f"sampling={sampling!r} covers half of the sphere, which is too little for {projection=}")
 
 
@@ -51,9 +51,26 @@ def monomials(X, degree):
     return out
 
 
+def scale_of(X, Y):
+    """Return the power of two by which points are divided before their monomials are formed."""
+    return power_of_two(max(np.abs(X).max(), np.abs(Y).max()))
+
+
+def pull_back(points, degree, gradient):
+    """Return the gradient with respect to the points (n, d), given that by their monomials (n_monomials, n)."""
+    points = points.astype(np.float64)
+    out = np.zeros(points.shape)
+    for by_monomial, factors in zip(gradient, combinations_with_replacement(range(points.shape[1]), degree)):
+        for k in sorted(set(factors)):
+            others = list(factors)
+            others.remove(k)
+            out[:, k] += factors.count(k) * by_monomial * np.prod(points[:, others], axis=1)
+    return out
+
+
 def polynomial_pair(X, Y, x_weights, y_weights, degree):
     """Return the clouds of monomials, on a common scale."""
-    scale = power_of_two(max(np.abs(X).max(), np.abs(Y).max()))
+    scale = scale_of(X, Y)
     X, Y = (monomials((points / scale).astype(points.dtype), degree) for points in (X, Y))
     pair = bring_together(X, Y, x_weights, y_weights)
     with np.errstate(over="ignore", under="ignore"):

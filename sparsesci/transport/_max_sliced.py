@@ -17,6 +17,7 @@ _SUFFICIENT = 1e-4  # of the first-order increase
 _SMALLEST_ANGLE = 1e-7
 _FLAT = 1e-6  # length of the tangential gradient, relative to the radial one, that counts as none
 _MOST_RIDGES = 20
+_UPHILL = 0.1  # cosine between a conjugate search and the gradient
 _ALIKE = 0.95
 
 
@@ -48,7 +49,7 @@ def _starts(candidates, costs, count):
 
 
 class _Ascent:
-    """Gradient ascent on the sphere from several directions at once, along great circles, with backtracking.
+    """Conjugate gradients on the sphere from several directions at once, along great circles, with backtracking.
 
     Where no step along the gradient helps, the cost has a ridge. The gradients of both sides are then combined to the
     shortest vector between them, which points along the ridge.
@@ -60,6 +61,7 @@ class _Ascent:
         self.costs, gradients = evaluate(T)
         self.slopes = np.sum(gradients * T, axis=1)
         self.tangents = _tangential(gradients, T)
+        self.searches = self.tangents.copy()
         self.angles = np.full(len(T), np.inf)
         self.ridges = np.zeros(len(T), dtype=np.int64)
         self.active = self.costs > 0
@@ -68,18 +70,19 @@ class _Ascent:
     def step(self):
         """Move every active direction once, turn its search along a ridge, or find that it cannot be improved."""
         self.n_iter += 1
-        lengths = np.linalg.norm(self.tangents, axis=1)
+        lengths = np.linalg.norm(self.searches, axis=1)
         self.active &= lengths > _FLAT * self.slopes
         pending = np.flatnonzero(self.active)
         # The angle at which the gradient itself points is the step of a power iteration.
         natural = np.arctan2(lengths, self.slopes)
         angles = np.minimum(2 * self.angles, np.minimum(4 * natural, np.pi / 4))
         while len(pending):
-            angle, tangent = angles[pending, np.newaxis], self.tangents[pending] / lengths[pending, np.newaxis]
-            trial = np.cos(angle) * self.T[pending] + np.sin(angle) * tangent
+            angle, search = angles[pending, np.newaxis], self.searches[pending] / lengths[pending, np.newaxis]
+            trial = np.cos(angle) * self.T[pending] + np.sin(angle) * search
             trial /= np.linalg.norm(trial, axis=1, keepdims=True)
             costs, gradients = self.evaluate(trial)
-            good = costs - self.costs[pending] >= _SUFFICIENT * angles[pending] * lengths[pending]
+            rate = np.sum(self.tangents[pending] * search, axis=1)
+            good = costs - self.costs[pending] >= _SUFFICIENT * angles[pending] * rate
             self._accept(pending[good], trial[good], costs[good], gradients[good], angles[pending[good]])
             small = ~good & (angles[pending] < _SMALLEST_ANGLE)
             self._turn(pending[small], gradients[small])
@@ -88,19 +91,29 @@ class _Ascent:
 
     def _accept(self, which, trial, costs, gradients, angles):
         self.active[which] = costs - self.costs[which] > self.tol * costs
+        before = self.tangents[which]
+        after = _tangential(gradients, trial)
         self.T[which], self.costs[which], self.angles[which] = trial, costs, angles
         self.slopes[which] = np.sum(gradients * trial, axis=1)
-        self.tangents[which] = _tangential(gradients, trial)
+        self.tangents[which] = after
+        # Polak and Ribiere's combination with the last search, where that still leads upwards.
+        norms = np.sum(before**2, axis=1)
+        share = np.divide(np.sum(after * (after - before), axis=1), norms, out=np.zeros(len(norms)), where=norms > 0)
+        search = after + np.clip(share, 0, None)[:, np.newaxis] * _tangential(self.searches[which], trial)
+        sizes = np.linalg.norm(search, axis=1) * np.linalg.norm(after, axis=1)
+        usable = (np.sum(search * after, axis=1) > _UPHILL * sizes) & (self.ridges[which] == 0)
+        self.searches[which] = np.where(usable[:, np.newaxis], search, after)
         self.ridges[which] = 0
 
     def _turn(self, which, gradients):
-        """Make the search direction the shortest vector between itself and the gradient just beyond the ridge."""
-        other = _tangential(gradients, self.T[which])
-        difference = other - self.tangents[which]
+        """Make the search the shortest vector between the gradient, or the last such vector, and that of the trial."""
+        begun = np.where((self.ridges[which] > 0)[:, np.newaxis], self.searches[which], self.tangents[which])
+        difference = _tangential(gradients, self.T[which]) - begun
         norms = np.sum(difference**2, axis=1)
-        inner = -np.sum(self.tangents[which] * difference, axis=1)
+        inner = -np.sum(begun * difference, axis=1)
         share = np.clip(np.divide(inner, norms, out=np.zeros(len(norms)), where=norms > 0), 0, 1)
-        self.tangents[which] += share[:, np.newaxis] * difference
+        self.searches[which] = begun + share[:, np.newaxis] * difference
+        self.tangents[which] = self.searches[which]
         self.angles[which] = np.inf
         self.ridges[which] += 1
         self.active[which] = (share > 0) & (self.ridges[which] <= _MOST_RIDGES)
@@ -132,8 +145,8 @@ def max_sliced_wasserstein_distance(
 
     The cost of a direction has many local maxima. The candidates are ``n_projections`` random directions, the
     difference of the means, and the eigenvectors of the difference of the covariances with the largest and the
-    smallest eigenvalue; gradient ascent on the sphere starts from the ``n_init`` best, as far as they differ, and the
-    best end is returned: a lower bound of the maximum.
+    smallest eigenvalue; an ascent by conjugate gradients on the sphere starts from the ``n_init`` best, as far as they
+    differ, and the best end is returned: a lower bound of the maximum.
 
     Parameters
     ----------
@@ -148,7 +161,7 @@ def max_sliced_wasserstein_distance(
         Random candidates.
     projections : array-like of shape (n_projections, d) or None, default=None
         Candidates to use instead of random ones.
-    sampling : {"auto", "uniform", "orthogonal", "sobol", "fibonacci", "equispaced"}, default="auto"
+    sampling : {"auto", "uniform", "orthogonal", "sobol", "fibonacci", "equispaced", "energy"}, default="auto"
         As in :func:`sphere_directions`.
     n_init : int, default=10
         Directions from which the ascent starts.
@@ -183,8 +196,7 @@ def max_sliced_wasserstein_distance(
     Notes
     -----
     Every step costs O(n_init ((n + m) d + (n + m) log(n + m))), and backtracking a few of these. The maximum may lie
-    where the order of projections changes and the cost has no derivative; the ascent ends there when no step along the
-    gradient helps.
+    where the order of projections changes and the cost has no derivative; the ascent then goes on along such ridges.
 
     References
     ----------

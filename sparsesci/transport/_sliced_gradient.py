@@ -5,7 +5,8 @@ import numpy as np
 from sparsesci._core.threads import single_threaded_blas
 from sparsesci._core.validation import check_flag
 from sparsesci.transport import _control_variates as cv
-from sparsesci.transport import _variate_gradients
+from sparsesci.transport import _generalised, _variate_gradients
+from sparsesci.transport._clouds import check_cloud
 from sparsesci.transport._sliced_gradient_kernels import sliced_gradients
 from sparsesci.transport._sliced_wasserstein import _REGRESSED, _estimate, _rule, checked_request
 
@@ -17,7 +18,7 @@ def evaluate_gradient(request, index=0, with_y=False):
 
     ``index`` chooses among independent sets of directions; the gradient of the second cloud is None without ``with_y``.
     """
-    pair, scheme, n, replicates, key, given, n_jobs, batch_size, _ = request
+    pair, scheme, n, replicates, key, given, n_jobs, batch_size, *_ = request
     d = pair.x.shape[1]
     numbers = range(index * replicates, (index + 1) * replicates)
     rules = [_rule(scheme, n, d, key, number, given) for number in numbers]
@@ -28,7 +29,7 @@ def evaluate_gradient(request, index=0, with_y=False):
     of_y = np.zeros((d, len(pair.y))) if with_y else None
     points = np.ascontiguousarray(pair.x.T), np.ascontiguousarray(pair.y.T)
     masses = pair.x_weights, pair.y_weights
-    sliced_gradients(*points, *masses, nodes, factors, scheme.p, costs, of_x, of_y, batch_size, n_jobs)
+    sliced_gradients(*points, *masses, nodes, factors, scheme.p, scheme.radius, costs, of_x, of_y, batch_size, n_jobs)
     with single_threaded_blas():
         moments = None if scheme.variate is None else cv.moments(pair)
         n_points = len(pair.x) + len(pair.y)
@@ -93,6 +94,8 @@ def sliced_wasserstein_gradient(
     n_jobs=None,
     device="cpu",
     batch_size=None,
+    projection="linear",
+    radius=1.0,
 ):
     """Return the estimate of SW_p^p, or of SW_p, and its gradient with respect to the points.
 
@@ -107,7 +110,7 @@ def sliced_wasserstein_gradient(
     x_weights : array-like of shape (n,) or None, default=None
         Not negative; scaled to sum 1. None for equal ones.
     y_weights : array-like of shape (m,) or None, default=None
-    n_projections, projections, sampling, control_variate, cv_form, degree, n_replicates, batch_size
+    n_projections, projections, sampling, control_variate, cv_form, degree, n_replicates, batch_size, projection, radius
         As in :func:`sliced_wasserstein_distance`.
     root : bool, default=False
         Return SW_p and its gradient instead of SW_p^p and its gradient. Zeros for SW_p = 0.
@@ -180,16 +183,37 @@ def sliced_wasserstein_gradient(
         n_jobs=n_jobs,
         device=device,
         batch_size=batch_size,
+        projection=projection,
+        radius=radius,
     )
     cost, *found = evaluate_gradient(request, with_y=with_y)
     value, factor = _units(cost, request.pair.scale, request.scheme.p, root)
     dtype = request.pair.x.dtype
+    if projection == "polynomial":
+        found, inner = _by_points(found, X, Y, request.kept, 3 if degree is None else degree)
+        factor *= inner
     gradients = [
         with_all_points(factor * gradient, kept, dtype)
         for gradient, kept in zip(found, request.kept)
         if gradient is not None
     ]
     return (value, *gradients)
+
+
+def _by_points(found, X, Y, kept, degree):
+    """Return gradients by points instead of monomials, and a factor that belongs to them."""
+    X, Y = check_cloud(X, "X"), check_cloud(Y, "Y")
+    scale = _generalised.scale_of(X, Y)
+    pulled = [
+        None if gradient is None else _generalised.pull_back(_some(points, some) / scale, degree, gradient).T
+        for gradient, points, some in zip(found, (X, Y), kept)
+    ]
+    with np.errstate(over="ignore", under="ignore"):
+        return pulled, float(np.float64(scale) ** (degree - 1))
+
+
+def _some(points, kept):
+    return points if kept is None else points[kept]
 
 
 def _units(cost, scale, p, root):

@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 
 from sparsesci._core.threads import effective_n_jobs, run_chunks, single_threaded_blas
+from sparsesci.transport._generalised import distances
 from sparsesci.transport._one_dimensional_kernels import (
     FAST,
     equal_costs,
@@ -23,6 +24,7 @@ from sparsesci.transport._projections import _STRIP, BLAS_DIMENSION, for_tiles, 
 # Directions whose sum is formed by one thread: fewer would make adding up the parts noticeable.
 _GROUP_ROWS = 16
 _PARTS_PER_THREAD = 2
+_SMALLER_TILES = 8
 
 
 @njit(cache=True)
@@ -155,8 +157,19 @@ def _plan(x_points, y_points, x_weights, y_weights):
     return None, merged_ranks(n, m) if n != m else None
 
 
+def _on_the_line(points, T, radius):
+    return project(points, T) if radius is None else distances(points, radius * T)
+
+
+def _accumulate_distances(slopes, values, T, radius, points, out):
+    """Add the gradients of distances from the points radius * T; ``values`` are the distances."""
+    slopes = np.divide(slopes, values, out=np.zeros(slopes.shape), where=values > 0)
+    accumulate(slopes, -radius * T, out)
+    out += slopes.sum(axis=0) * points
+
+
 def sliced_gradients(
-    x_points, y_points, x_weights, y_weights, directions, factors, p, costs, x_out, y_out, batch_size, n_jobs
+    x_points, y_points, x_weights, y_weights, directions, factors, p, radius, costs, x_out, y_out, batch_size, n_jobs
 ):
     """Add the gradients of the sum of ``factors`` times the costs to ``x_out`` and ``y_out``, and write the costs.
 
@@ -167,6 +180,8 @@ def sliced_gradients(
     directions : ndarray of shape (n_directions, n_features)
     factors : ndarray of shape (n_directions,), float64
     p : float
+    radius : float or None
+        None for linear projections; or else points are mapped to their distances from the points radius * t.
     costs : ndarray of shape (n_directions,), float64
     x_out : ndarray of shape (n_features, n), float64
     y_out : ndarray of shape (n_features, m), float64, or None
@@ -195,12 +210,15 @@ def sliced_gradients(
         for start in range(first, last, tile):
             stop = min(start + tile, last)
             T = directions[start:stop]
-            u, v = project(x_points, T), project(y_points, T)
+            u, v = (_on_the_line(points, T, radius) for points in (x_points, y_points))
             found = costs[start:stop]
-            slopes_x, slopes_y = tile_slopes(u, v, masses, ranks, factors[start:stop], p, found, y_out is not None)
-            accumulate(slopes_x, T, x_parts[part])
-            if y_out is not None:
-                accumulate(slopes_y, T, y_parts[part])
+            slopes = tile_slopes(u, v, masses, ranks, factors[start:stop], p, found, y_out is not None)
+            sides = ((slopes[0], u, x_points, x_parts[part]), (slopes[1], v, y_points, y_parts[part]))
+            for slope_rows, values, points, out in sides if y_out is not None else sides[:1]:
+                if radius is None:
+                    accumulate(slope_rows, T, out)
+                else:
+                    _accumulate_distances(slope_rows, values, T, radius, points, out)
 
     with single_threaded_blas() if d >= BLAS_DIMENSION else nullcontext():
         for begin in range(0, n_groups, at_once):
@@ -236,4 +254,6 @@ def direction_gradients(x_points, y_points, x_weights, y_weights, directions, p,
         slopes_x, slopes_y = tile_slopes(u, v, masses, ranks, ones, p, costs[start:stop], True)
         out[start:stop] = slopes_x @ x_wide + slopes_y @ y_wide
 
-    for_tiles(task, len(directions), x_points.shape[1] + y_points.shape[1], None, n_jobs, True)
+    # There are only a few directions: small tiles, so that threads have something to share.
+    n_values = _SMALLER_TILES * (x_points.shape[1] + y_points.shape[1])
+    for_tiles(task, len(directions), n_values, None, n_jobs, True)

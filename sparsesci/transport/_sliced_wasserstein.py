@@ -48,6 +48,7 @@ class Request(NamedTuple):
     n_jobs: int | None
     batch_size: int | None
     kept: tuple
+    device: str
 
 
 def checked_request(
@@ -98,8 +99,7 @@ def checked_request(
     else:
         check_option("cv_form", cv_form, ("regression", "ratio"))
         scheme = _generalised_scheme(projection, sampling, d, p, given is not None)
-    if resolve_device(device) == "cuda" and device == "cuda" and (not has_twin or projection == "circular"):
-        raise RuntimeError("device='cuda' cannot be used: there are no CUDA kernels for this function yet")
+    device = _resolved(device, has_twin and projection != "circular")
     key = key_from_random_state(random_state)
     if projection == "polynomial":
         pair = _generalised.polynomial_pair(X, Y, x_weights, y_weights, degree)
@@ -111,7 +111,17 @@ def checked_request(
     if d == 1:
         given, replicates = line, 1
     kept = tuple(None if weights is None or weights.min() > 0 else weights > 0 for weights in (x_weights, y_weights))
-    return Request(pair, scheme, n, replicates, key, given, n_jobs, batch_size, kept)
+    return Request(pair, scheme, n, replicates, key, given, n_jobs, batch_size, kept, device)
+
+
+def _resolved(device, has_kernels):
+    """Return "cpu" or "cuda"; RuntimeError if kernels are asked for that do not exist."""
+    resolved = resolve_device(device)
+    if resolved == "cuda" and not has_kernels:
+        if device == "cuda":
+            raise RuntimeError("device='cuda' cannot be used: there are no CUDA kernels for this function yet")
+        return "cpu"
+    return resolved
 
 
 def _generalised_scheme(projection, sampling, d, p, given):
@@ -230,9 +240,9 @@ def _estimate(costs, nodes, weights, scheme, given_moments, n_points, key, index
     return value, error, coefficients, means
 
 
-def _evaluate(request, device):
+def _evaluate(request):
     """Return the result of independent rules of ``n`` directions, on the scale of the pair."""
-    pair, scheme, n, replicates, key, given, n_jobs, batch_size, _ = request
+    pair, scheme, n, replicates, key, given, n_jobs, batch_size, _, device = request
     d = pair.x.shape[1]
     rules = [_rule(scheme, n, d, key, index, given) for index in range(replicates)]
     nodes = np.concatenate([nodes for nodes, _ in rules])
@@ -240,8 +250,7 @@ def _evaluate(request, device):
     points = np.ascontiguousarray(pair.x.T), np.ascontiguousarray(pair.y.T)
     masses = pair.x_weights, pair.y_weights
     if scheme.radius is None:
-        kernels = twin(_sliced_costs_kernels, device)
-        kernels.sliced_costs(*points, *masses, nodes, scheme.p, costs, batch_size, n_jobs)
+        twin(_sliced_costs_kernels, device).sliced_costs(*points, *masses, nodes, scheme.p, costs, batch_size, n_jobs)
     else:
         _generalised.circular_costs(*points, *masses, scheme.radius * nodes, scheme.p, costs, batch_size, n_jobs)
     with single_threaded_blas():
@@ -334,8 +343,8 @@ default="auto"
     n_jobs : int or None, default=None
         Number of threads (joblib's meaning). The result does not depend on it.
     device : {"cpu", "cuda", "auto"}, default="cpu"
-        Where the points are projected, sorted and compared; the rest is done on the CPU. For circular projections there
-        are no CUDA kernels.
+        Where the points are projected, sorted and compared; the rest is done on the CPU. There are no CUDA kernels for
+        circular projections.
     return_result : bool, default=False
     batch_size : int or None, default=None
         Directions that a thread takes at a time, rounded up to what fits its cache. The result does not depend on it.
@@ -413,26 +422,25 @@ default="auto"
         radius=radius,
         has_twin=True,
     )
-    device = resolve_device(device)
-    result = _evaluate(request, device)
+    result = _evaluate(request)
     if tol is not None and request.given is None:
-        result = _refine(request, device, result, tol, most)
+        result = _refine(request, result, tol, most)
     return _on_scale(result, request.pair.scale, request.scheme, return_result)
 
 
-def _refine(request, device, result, tol, most):
+def _refine(request, result, tol, most):
     """Double the number of directions until the standard error is small enough, or ``most`` would be exceeded."""
     n, replicates = request.n, request.replicates
     if result.stderr is None:
         replicates = _REPLICATES_FOR_TOL
         if n * replicates > most:
             return result
-        result = _evaluate(request._replace(replicates=replicates), device)
+        result = _evaluate(request._replace(replicates=replicates))
     while result.stderr > tol * abs(result.cost) and 2 * n * replicates <= most:
         n *= 2
         if request.scheme.weights != "uniform" and n > _directions.LARGEST_KERNEL_RULE:
             replicates, n = 2 * replicates, n // 2
-        result = _evaluate(request._replace(n=n, replicates=replicates), device)
+        result = _evaluate(request._replace(n=n, replicates=replicates))
     return result
 
 

@@ -15,6 +15,7 @@ from sparsesci.compare import (
     _sbl,
     _sketching,
     _streaming,
+    _transport_flow,
     _transport_sliced,
     _unmixing,
     list_methods,
@@ -37,6 +38,7 @@ SMALL = {
         _transport_sliced._line_problem(30),
     ],
     "fcls": [_unmixing._problem((6, 6), 3), _unmixing._problem((6, 6), 5)],
+    "max_sliced_wasserstein_distance": [_transport_flow._problem(40, 5)],
     "fwht": [_sketching._fwht_problem(256), _sketching._fwht_problem(1024), _sketching._fwht_problem((3, 64))],
     "sketch": [
         _sketching._sketch_problem(lambda seed: _sketching.make_gaussian_regression(600, 8, random_state=seed).A, 64),
@@ -219,3 +221,10 @@ def test_lost_correlation():
     turned = np.linalg.svd(problem.vector[np.newaxis])[2][1]
     assert_allclose(_streaming.lost_correlation(problem, 0.6 * problem.vector + 0.8 * turned), 0.64)
     assert np.isnan(_streaming.lost_correlation(problem, None))
+
+
+def test_distance_along_the_best_direction():
+    problem = Bunch(X=np.zeros((3, 2)), Y=np.array([[3.0, 4.0]] * 3))
+    case = _COMPARISONS["max_sliced_wasserstein_distance"].cases("quick")[0]
+    output = case.contenders[0].prepare(problem, 1)(0)
+    assert_allclose(_transport_flow.distance_found(problem, output), 5)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from sparsesci.transport import sliced_wasserstein_distance, sphere_directions
+from sparsesci.transport import sliced_wasserstein_distance, sliced_wasserstein_gradient, sphere_directions
 from tests.reference import sliced_gradient as reference
 from tests.reference import sliced_wasserstein as plain
 
@@ -48,6 +48,29 @@ def test_circular_agrees_with_the_reference(p, radius, m, weighted):
     )
     T = sphere_directions(6, 3, "uniform", random_state=3)
     assert_allclose(result_of(X, Y, projections=2 * T, **options).projections, T, rtol=1e-14)
+
+
+@pytest.mark.parametrize("options", [{"projection": "polynomial"}, {"projection": "circular", "radius": 0.7}])
+@pytest.mark.parametrize("p", [1, 2, 3])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_gradients(options, p, weighted):
+    X, Y = cloud(6, 2), cloud(5, 2, 1) + 0.5
+    options = {**options, "p": p, "n_projections": 11, "random_state": 0}
+    if weighted:
+        options |= {"x_weights": np.append(weights(5), 0), "y_weights": weights(5, 1)}
+
+    def function(X, Y):
+        return sliced_wasserstein_distance(X, Y, return_result=True, **options).cost
+
+    cost, of_x, of_y = sliced_wasserstein_gradient(X, Y, return_y_gradient=True, **options)
+    assert cost == function(X, Y)
+    assert_allclose(of_x, reference.central_differences(lambda Z: function(Z, Y), X), rtol=1e-7, atol=1e-8)
+    assert_allclose(of_y, reference.central_differences(lambda Z: function(X, Z), Y), rtol=1e-7, atol=1e-8)
+    distance, rooted, _ = sliced_wasserstein_gradient(X, Y, return_y_gradient=True, root=True, **options)
+    assert_allclose(p * distance ** (p - 1) * rooted, of_x, rtol=1e-12)
+    far = sliced_wasserstein_gradient(4 * X, 4 * Y, **{**options, "radius": 4 * options.get("radius", 1.0)})
+    power = p - 1 if options["projection"] == "circular" else 3 * p - 1
+    assert_allclose(far[1] / 4.0**power, of_x, rtol=1e-12)
 
 
 def test_degree_one_is_the_linear_distance():

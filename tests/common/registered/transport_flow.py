@@ -145,6 +145,8 @@ ENTRIES = {
             "projections": optional_array(),
             "n_replicates": Integer(),
             "root": Flag(),
+            "projection": Option(),
+            "radius": Real(outside=(0.0, -1.0)),
             "return_y_gradient": Flag(),
         },
         arguments=lambda: {**clouds(30, 25, 4), "projections": directions(12), "return_y_gradient": True},
