@@ -19,6 +19,7 @@ from sparsesci.datasets._spectral import fetch_samson
 from sparsesci.datasets._streaming import make_heavy_rows, make_late_signal, make_oja_hard, make_spiked
 from sparsesci.datasets._tabular import load_diabetes_regression, load_digits_regression
 from sparsesci.datasets._transport_entropic import load_digits_transport, make_gaussian_clouds, make_random_assignment
+from sparsesci.datasets._transport_clouds import make_slab, make_sphere, make_trefoil_knot
 from sparsesci.datasets._unmixing import load_usgs_library, make_unmixing_scene
 
 __all__ = [
@@ -50,9 +51,12 @@ __all__ = [
     "make_oja_hard",
     "make_random_assignment",
     "make_robust_regression",
+    "make_slab",
     "make_sparse_codes",
     "make_sparse_regression",
+    "make_sphere",
     "make_spiked",
+    "make_trefoil_knot",
     "make_unmixing_scene",
     "make_vandermonde",
 ]

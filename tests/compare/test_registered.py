@@ -8,7 +8,7 @@ import scipy.linalg
 from numpy.testing import assert_allclose
 from sklearn.utils import Bunch
 
-from sparsesci.compare import _calibration, _decomposition, _least_squares, _sampling_christoffel, _sampling_dpp, _sampling_regression, _sampling_scores, _sbl, _sketching, _streaming, _transport_entropic, _unmixing, list_methods
+from sparsesci.compare import _calibration, _decomposition, _least_squares, _sampling_christoffel, _sampling_dpp, _sampling_regression, _sampling_scores, _sbl, _sketching, _streaming, _transport_entropic, _transport_flow, _transport_sliced, _unmixing, list_methods
 from sparsesci.compare._measure import Effort, measure_case
 from sparsesci.compare._model import NOT_INSTALLED, OK, OURS
 from sparsesci.compare._run import _COMPARISONS
@@ -20,7 +20,14 @@ SMALL = {
         _decomposition._lasso_problem(10, 24, 12, 2),
         _decomposition._problem(10, 24, 12, 2),
     ],
+    "sliced_wasserstein": [
+        _transport_sliced._space_problem(40, 20),
+        _transport_sliced._mixture_problem(40, 8, 20),
+        _transport_sliced._matrix_problem(3, 10, 8),
+        _transport_sliced._line_problem(30),
+    ],
     "fcls": [_unmixing._problem((6, 6), 3), _unmixing._problem((6, 6), 5)],
+    "max_sliced_wasserstein_distance": [_transport_flow._problem(40, 5)],
     "fwht": [_sketching._fwht_problem(256), _sketching._fwht_problem(1024), _sketching._fwht_problem((3, 64))],
     "sketch": [
         _sketching._sketch_problem(lambda seed: _sketching.make_gaussian_regression(600, 8, random_state=seed).A, 64),
@@ -233,3 +240,8 @@ class TestCoresetMetrics:
         mean = problem.X.mean(axis=0, keepdims=True)
         expected = ((problem.X - mean) ** 2).sum() / problem.cost
         assert_allclose(_sampling_scores.relative_cost(problem, mean), expected)
+def test_distance_along_the_best_direction():
+    problem = Bunch(X=np.zeros((3, 2)), Y=np.array([[3.0, 4.0]] * 3))
+    case = _COMPARISONS["max_sliced_wasserstein_distance"].cases("quick")[0]
+    output = case.contenders[0].prepare(problem, 1)(0)
+    assert_allclose(_transport_flow.distance_found(problem, output), 5)
