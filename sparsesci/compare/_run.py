@@ -21,6 +21,7 @@ from sparsesci.compare import (
     _sketching,
     _streaming,
     _transport_flow,
+    _transport_sliced,
     _unmixing,
 )
 from sparsesci.compare._measure import EFFORTS, measure_case, n_steps
@@ -35,6 +36,7 @@ _MODULES = (
     _calibration,
     _decomposition,
     _transport_flow,
+    _transport_sliced,
 )
 _COMPARISONS = {comparison.method: comparison for module in _MODULES for comparison in module.COMPARISONS}
 MEASURED_HOW = (

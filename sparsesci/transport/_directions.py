@@ -21,7 +21,7 @@ LARGEST_KERNEL_RULE = 4096
 LARGEST_ENERGY_SET, LARGEST_ENERGY_DIMENSION = 512, 6
 _KERNEL_SCALE, _RIDGE = 0.5, 1e-10
 _LARGEST_SOBOL = 21201
-_ENERGY_STEPS = 30
+_ENERGY_WORK, _MOST_ENERGY_STEPS = 8_000_000, 200
 
 
 def takes_energy(n, d):
@@ -116,7 +116,8 @@ def _least_energy(start):
         slope = (slope - np.sum(slope * T, axis=1, keepdims=True) * T) / lengths
         return values.sum() / n, slope.reshape(-1)
 
-    options = {"maxiter": _ENERGY_STEPS, "ftol": 0.0, "gtol": 1e-14, "maxcor": 20}
+    steps = min(_MOST_ENERGY_STEPS, _ENERGY_WORK // n**2)
+    options = {"maxiter": steps, "ftol": 0.0, "gtol": 1e-14, "maxcor": 20}
     with single_threaded_blas():
         found = minimize(energy, start.reshape(-1), jac=True, method="L-BFGS-B", options=options)
     return _normalised(found.x.reshape(start.shape))

@@ -16,6 +16,7 @@ from sparsesci.compare import (
     _sketching,
     _streaming,
     _transport_flow,
+    _transport_sliced,
     _unmixing,
     list_methods,
 )
@@ -29,6 +30,12 @@ SMALL = {
         _decomposition._problem(10, 24, 12, 2),
         _decomposition._lasso_problem(10, 24, 12, 2),
         _decomposition._problem(10, 24, 12, 2),
+    ],
+    "sliced_wasserstein": [
+        _transport_sliced._space_problem(40, 20),
+        _transport_sliced._mixture_problem(40, 8, 20),
+        _transport_sliced._matrix_problem(3, 10, 8),
+        _transport_sliced._line_problem(30),
     ],
     "fcls": [_unmixing._problem((6, 6), 3), _unmixing._problem((6, 6), 5)],
     "max_sliced_wasserstein_distance": [_transport_flow._problem(40, 5)],
