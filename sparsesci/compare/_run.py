@@ -22,6 +22,7 @@ _MODULES = (_sketching, _least_squares, _calibration, _decomposition, _sampling_
 
 
 
+
 _COMPARISONS = {comparison.method: comparison for module in _MODULES for comparison in module.COMPARISONS}
 MEASURED_HOW = (
     "All contenders of a case get the same input in the same process, with BLAS and OpenMP held to n_jobs threads. "

@@ -20,29 +20,32 @@ BLAS_DIMENSION = 16
 _STRIP = 1024
 
 
+# Loops run over slices: with a begin and an end of their own, they would not become vector code.
 @njit(nogil=True, cache=True, fastmath=FAST)
 def _project(points, directions, out):
     """out[l, i] = directions[l] . points[:, i]."""
     d, n = points.shape
     for begin in range(0, n, _STRIP):
         end = min(n, begin + _STRIP)
+        first, second, third = points[0, begin:end], points[min(1, d - 1), begin:end], points[min(2, d - 1), begin:end]
         for row in range(directions.shape[0]):
-            if d == 2:
-                t, s = directions[row, 0], directions[row, 1]
-                for i in range(begin, end):
-                    out[row, i] = t * points[0, i] + s * points[1, i]
-            elif d >= 3:
-                t, s, r = directions[row, 0], directions[row, 1], directions[row, 2]
-                for i in range(begin, end):
-                    out[row, i] = t * points[0, i] + s * points[1, i] + r * points[2, i]
-                for k in range(3, d):
-                    t = directions[row, k]
-                    for i in range(begin, end):
-                        out[row, i] += t * points[k, i]
-            else:
+            values = out[row, begin:end]
+            if d == 1:
                 t = directions[row, 0]
-                for i in range(begin, end):
-                    out[row, i] = t * points[0, i]
+                for i in range(values.size):
+                    values[i] = t * first[i]
+            elif d == 2:
+                t, s = directions[row, 0], directions[row, 1]
+                for i in range(values.size):
+                    values[i] = t * first[i] + s * second[i]
+            else:
+                t, s, r = directions[row, 0], directions[row, 1], directions[row, 2]
+                for i in range(values.size):
+                    values[i] = t * first[i] + s * second[i] + r * third[i]
+                for k in range(3, d):
+                    t, more = directions[row, k], points[k, begin:end]
+                    for i in range(values.size):
+                        values[i] += t * more[i]
 
 
 def project(points, directions):
