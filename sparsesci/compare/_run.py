@@ -13,15 +13,41 @@ from sparsesci._core.progress import progress_bar
 from sparsesci._core.rng import key_from_random_state
 from sparsesci._core.threads import effective_n_jobs
 from sparsesci._core.validation import check_option, naming
-from sparsesci.compare import _calibration, _decomposition, _least_squares, _sampling_christoffel, _sampling_dpp, _sampling_regression, _sampling_scores, _sbl, _sketching, _streaming, _transport_entropic, _transport_flow, _transport_sliced, _unmixing
+from sparsesci.compare import (
+    _calibration,
+    _decomposition,
+    _least_squares,
+    _sampling_christoffel,
+    _sampling_dpp,
+    _sampling_regression,
+    _sampling_scores,
+    _sbl,
+    _sketching,
+    _streaming,
+    _transport_entropic,
+    _transport_flow,
+    _transport_sliced,
+    _unmixing,
+)
 from sparsesci.compare._measure import EFFORTS, measure_case, n_steps
 from sparsesci.compare._model import FAILED
 
-_MODULES = (_sketching, _least_squares, _calibration, _decomposition, _sampling_christoffel, _sampling_dpp, _sampling_regression, _sampling_scores, _sbl, _streaming, _transport_entropic, _transport_flow, _transport_sliced, _unmixing)
-
-
-
-
+_MODULES = (
+    _sketching,
+    _least_squares,
+    _calibration,
+    _decomposition,
+    _sampling_christoffel,
+    _sampling_dpp,
+    _sampling_regression,
+    _sampling_scores,
+    _sbl,
+    _streaming,
+    _transport_entropic,
+    _transport_flow,
+    _transport_sliced,
+    _unmixing,
+)
 
 _COMPARISONS = {comparison.method: comparison for module in _MODULES for comparison in module.COMPARISONS}
 MEASURED_HOW = (

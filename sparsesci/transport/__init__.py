@@ -1,10 +1,10 @@
 """Optimal transport: sliced Wasserstein distances with variance reduction, entropic transport by sparse Newton."""
 
 from sparsesci.transport._directions import sphere_directions, sphere_quadrature
+from sparsesci.transport._embedding import SlicedWassersteinEmbedding
 from sparsesci.transport._entropic import entropic_transport, entropic_transport_points
 from sparsesci.transport._entropic_divergence import sinkhorn_divergence, transport_cost_gradient
 from sparsesci.transport._entropic_transport import EntropicTransport
-from sparsesci.transport._embedding import SlicedWassersteinEmbedding
 from sparsesci.transport._max_sliced import max_sliced_wasserstein_distance
 from sparsesci.transport._pairwise import pairwise_sliced_wasserstein
 from sparsesci.transport._sliced_barycenter import sliced_wasserstein_barycenter
@@ -16,16 +16,12 @@ from sparsesci.transport._wasserstein_1d import wasserstein_1d
 
 __all__ = [
     "EntropicTransport",
+    "SlicedWassersteinEmbedding",
     "entropic_transport",
     "entropic_transport_points",
-    "sinkhorn_divergence",
-    "sliced_wasserstein_distance",
-    "sphere_directions",
-    "sphere_quadrature",
-    "transport_cost_gradient",
-    "SlicedWassersteinEmbedding",
     "max_sliced_wasserstein_distance",
     "pairwise_sliced_wasserstein",
+    "sinkhorn_divergence",
     "sliced_wasserstein_barycenter",
     "sliced_wasserstein_distance",
     "sliced_wasserstein_flow",
@@ -33,5 +29,6 @@ __all__ = [
     "sliced_wasserstein_kernel",
     "sphere_directions",
     "sphere_quadrature",
+    "transport_cost_gradient",
     "wasserstein_1d",
 ]

@@ -8,7 +8,23 @@ import scipy.linalg
 from numpy.testing import assert_allclose
 from sklearn.utils import Bunch
 
-from sparsesci.compare import _calibration, _decomposition, _least_squares, _sampling_christoffel, _sampling_dpp, _sampling_regression, _sampling_scores, _sbl, _sketching, _streaming, _transport_entropic, _transport_flow, _transport_sliced, _unmixing, list_methods
+from sparsesci.compare import (
+    _calibration,
+    _decomposition,
+    _least_squares,
+    _sampling_christoffel,
+    _sampling_dpp,
+    _sampling_regression,
+    _sampling_scores,
+    _sbl,
+    _sketching,
+    _streaming,
+    _transport_entropic,
+    _transport_flow,
+    _transport_sliced,
+    _unmixing,
+    list_methods,
+)
 from sparsesci.compare._measure import Effort, measure_case
 from sparsesci.compare._model import NOT_INSTALLED, OK, OURS
 from sparsesci.compare._run import _COMPARISONS
@@ -64,11 +80,8 @@ SMALL = {
         _streaming._problem(lambda seed: _streaming.make_oja_hard(20, 16, 4.0, 4, random_state=seed)),
         _streaming._problem(lambda seed: _streaming.make_late_signal(400, 12, 9.0, "last", random_state=seed)),
     ],
+    "entropic_transport": [_transport_entropic._assignment(40, 1 / 50), _transport_entropic._clouds(40, 1 / 50)],
 }
-SMALL["entropic_transport"] = [
-    _transport_entropic._assignment(40, 1 / 50),
-    _transport_entropic._clouds(40, 1 / 50),
-]
 CASES = [
     (method, number, dataclasses.replace(case, make=SMALL[method][number], rounds=0))
     for method in list_methods()
@@ -240,6 +253,8 @@ class TestCoresetMetrics:
         mean = problem.X.mean(axis=0, keepdims=True)
         expected = ((problem.X - mean) ** 2).sum() / problem.cost
         assert_allclose(_sampling_scores.relative_cost(problem, mean), expected)
+
+
 def test_distance_along_the_best_direction():
     problem = Bunch(X=np.zeros((3, 2)), Y=np.array([[3.0, 4.0]] * 3))
     case = _COMPARISONS["max_sliced_wasserstein_distance"].cases("quick")[0]
