@@ -1,9 +1,10 @@
 """Stability and error of designs for weighted least squares, beside the figures that they should reproduce.
 
-Run as ``python benchmarks/sampling_designs.py [stability] [boosting] [peers] [--repetitions 200]``. Set-ups: A, Legendre, 20
-functions, f = 1 / (1 + 5 x^2); B, Hermite, 20 functions, f = exp(-(x - 1)^2 / 4); C, Legendre in two dimensions, total
-degree 6, f = exp(-x1^2 - 2 (x2 - 0.3)^2). Errors are root mean squares by Gauss quadrature, divided by that of the best
-approximation. "Expected" figures are our own, from an independent prototype with 100 repetitions (60 for C).
+Run as ``python benchmarks/sampling_designs.py [stability] [boosting] [peers] [--repetitions 200]``. Set-ups: A,
+Legendre, 20 functions, f = 1 / (1 + 5 x^2); B, Hermite, 20 functions, f = exp(-(x - 1)^2 / 4); C, Legendre in two
+dimensions, total degree 6, f = exp(-x1^2 - 2 (x2 - 0.3)^2). Errors are root mean squares by Gauss quadrature, divided
+by that of the best approximation. "Expected" figures are our own, from an independent prototype with 100 repetitions
+(60 for C).
 """
 
 import argparse

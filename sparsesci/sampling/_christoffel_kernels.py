@@ -88,19 +88,20 @@ def hermite_quantile(u, degree):
     return x
 
 
-@njit(cache=True)
-def _legendre_square(x, degree):
+@njit(cache=True, fastmath={"contract"})
+def _legendre_square(x, degree, recurrence):
     previous, current = 0.0, 1.0
     for n in range(degree):
-        previous, current = current, ((2 * n + 1) * x * current - n * previous) / (n + 1)
-    return (2 * degree + 1) * current * current
+        previous, current = current, recurrence[n, 0] * x * current - recurrence[n, 1] * previous
+    return current * current
 
 
 @njit(cache=True)
-def coordinate_draw(family, degree, key, stream, counter):
+def coordinate_draw(family, degree, recurrence, key, stream, counter):
     """Return a draw of density p_degree^2 with respect to the family's measure.
 
-    ``counter`` is a multiple of 2^24; the trials of the rejection use those that follow.
+    ``recurrence`` (D, 2) is that of the coordinate. ``counter`` is a multiple of 2^24; the trials of the rejection use
+    the counters that follow.
     """
     words = random_words(key, stream, counter)
     if degree == 0:
@@ -112,7 +113,9 @@ def coordinate_draw(family, degree, key, stream, counter):
         u, v = uniform_from_words(words[0], words[1]), uniform_from_words(words[2], words[3])
         if family == LEGENDRE:
             x = math.cos(math.pi * u)
-            if v < 0.25 * math.pi * _legendre_square(x, degree) * math.sin(math.pi * u):
+            arcsine = 0.25 * math.pi * math.sqrt((1.0 - x) * (1.0 + x))
+            # Never more than one, by Bernstein's inequality.
+            if v < arcsine * _legendre_square(x, degree, recurrence):
                 return x
         elif family == CHEBYSHEV:
             if v < math.cos(math.pi * degree * u) ** 2:
@@ -135,7 +138,7 @@ def _measure_points(key, first, families, out, start, stop):
 
 
 @njit(nogil=True, cache=True)
-def _christoffel_points(key, first, families, drawn_degrees, out, start, stop):
+def _christoffel_points(key, first, families, drawn_degrees, recurrence, out, start, stop):
     m, d = drawn_degrees.shape
     for i in range(start, stop):
         number = uint64(first) + uint64(i)
@@ -143,11 +146,13 @@ def _christoffel_points(key, first, families, drawn_degrees, out, start, stop):
         j = index_from_words(words[0], words[1], m)
         for c in range(d):
             counter = (number * uint64(d) + uint64(c)) << uint64(_TRIAL_BITS)
-            out[i, c] = coordinate_draw(families[c], drawn_degrees[j, c], key, stream_of(COORDINATE, 0), counter)
+            out[i, c] = coordinate_draw(
+                families[c], drawn_degrees[j, c], recurrence[c], key, stream_of(COORDINATE, 0), counter
+            )
 
 
 @njit(nogil=True, cache=True)
-def _propose(key, sample, first, count, families, drawn_degrees, x):
+def _propose(key, sample, first, count, families, drawn_degrees, recurrence, x):
     """Fill the columns of x (d, LANES) with proposals first ... first + count - 1 of a sample."""
     m, d = drawn_degrees.shape
     for lane in range(count):
@@ -157,7 +162,7 @@ def _propose(key, sample, first, count, families, drawn_degrees, x):
         for c in range(d):
             counter = (number * uint64(d) + uint64(c)) << uint64(_TRIAL_BITS)
             stream = stream_of(DPP_COORDINATE, sample)
-            x[c, lane] = coordinate_draw(families[c], drawn_degrees[j, c], key, stream, counter)
+            x[c, lane] = coordinate_draw(families[c], drawn_degrees[j, c], recurrence[c], key, stream, counter)
 
 
 @njit(nogil=True, cache=True)
@@ -200,7 +205,7 @@ def _dpp_points(
         while j < m:
             lane = number % block
             if lane == 0:
-                _propose(key, sample, number, block, families, drawn_degrees, x)
+                _propose(key, sample, number, block, families, drawn_degrees, recurrence, x)
                 _evaluate(x, families, degrees, starts, recurrence, offsets, positions, table, values, rows)
             words = random_words(key, stream_of(DPP_COMPONENT, sample), uint64(number))
             number += 1
@@ -301,14 +306,14 @@ def measure_points(key, first, families, out, n_jobs):
     run_ranges(task, len(out), _CHUNK, n_jobs)
 
 
-def christoffel_points(key, first, families, drawn_degrees, out, n_jobs):
+def christoffel_points(key, first, families, drawn_degrees, recurrence, out, n_jobs):
     """Write draws ``first`` ... of density k_m / m to the rows of ``out`` (n, d).
 
     ``drawn_degrees`` is the index set, with degree 0 along coordinates whose marginal is the measure in any case.
     """
 
     def task(start, stop):
-        _christoffel_points(key, first, families, drawn_degrees, out, start, stop)
+        _christoffel_points(key, first, families, drawn_degrees, recurrence, out, start, stop)
 
     run_ranges(task, len(out), _CHUNK, n_jobs)
 

@@ -308,7 +308,9 @@ class OrthogonalPolynomials(Basis):
 
     def _draw_christoffel(self, key, first, n, n_jobs):
         out = np.empty((n, self.dimension))
-        _christoffel_kernels.christoffel_points(key, first, self._families, self._drawn_degrees, out, n_jobs)
+        _christoffel_kernels.christoffel_points(
+            key, first, self._families, self._drawn_degrees, self._recurrence, out, n_jobs
+        )
         return out
 
     def _draw_dpp(self, key, first, count, n_jobs):
