@@ -158,7 +158,7 @@ class _Iteration:
         self.n_iter, self.residual = 0, np.inf
         self.rows, self.M = rows, space.transform
         if space.condition > _WELL_CONDITIONED or space.rank < rows.shape[1]:
-            self.rows, self.M = space.basis(rows, n_jobs), np.eye(space.rank)
+            self.rows, self.M = space.basis(dense(rows) if is_cuda_array(rows) else rows, n_jobs), np.eye(space.rank)
 
     def run(self, tol, max_iter):
         """Iterate; return whether the residual is below ``tol``."""
