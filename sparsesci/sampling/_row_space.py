@@ -158,7 +158,7 @@ def row_space(A, q=None, *, n_jobs=None, device="cpu", stacklevel=3):
         space = _by_householder(A, q, n_jobs)
         if space.rank < A.shape[1]:
             warnings.warn(
-                f"the matrix of rows has rank {space.rank}, less than its {A.shape[1]} columns: its column space is used",
+                f"the rows have rank {space.rank}, less than their {A.shape[1]} columns: their column space is used",
                 SparseSciWarning,
                 stacklevel=stacklevel,
             )
