@@ -7,7 +7,7 @@ knows of them, and k-means on it pays for that. A coreset keeps some points of e
 """
 
 # %%
-# Areas of the marks are the weights of the points that were kept; crosses are the centres that k-means finds on them.
+# Areas of the marks are the weights of the points that were kept; circles show the centres that k-means finds on them.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,7 +16,7 @@ from sklearn.cluster import KMeans
 from sparsesci.datasets import make_far_clusters
 from sparsesci.sampling import KMeansCoreset
 
-X = make_far_clusters(20_000, 2, distance=9.0, random_state=7).X
+X = make_far_clusters(20_000, 2, distance=18.0, random_state=7).X
 k, size = 8, 150
 
 
@@ -35,8 +35,8 @@ for ax, title, kept, weight in (
     (axes[1], "coreset", points, weights),
 ):
     centres, cost = k_means(kept, weight)
-    ax.scatter(*X.T, s=2, color="0.8", linewidths=0, rasterized=True)
-    ax.scatter(*centres.T, s=160, marker="x", color="tab:red", linewidths=1.5)
+    ax.scatter(*X.T, s=3, color="0.75", linewidths=0, rasterized=True)
+    ax.scatter(*centres.T, s=250, facecolors="none", edgecolors="tab:red", linewidths=1.5, zorder=4)
     ax.scatter(*kept.T, s=12 + weight / 3, alpha=0.7, edgecolors="white", linewidths=0.5, zorder=3)
     ax.set(title=f"{title}: {cost / least:.2f} times the least cost", xticks=[], yticks=[], aspect="equal")
 
@@ -60,6 +60,6 @@ ax.set(xscale="log", yscale="log", xlabel="points kept, of 20000", ylabel="cost 
 ax.set_xticks(sizes, sizes)
 ax.minorticks_off()
 ax.set_yticks([1, 1.5, 2, 3], ["1", "1.5", "2", "3"])
-ax.legend(frameon=False)
+ax.legend(frameon=False, loc="upper right", bbox_to_anchor=(1, 0.78))
 
 plt.show()

@@ -60,6 +60,7 @@ for marker, (score, values) in zip("sov", excess.items()):
     ax.fill_between(sizes, low, high, alpha=0.2)
 ax.set(xscale="log", yscale="log", xlabel="rows kept, of 20000", ylabel="excess cost (%)")
 ax.set_xticks(sizes, sizes)
+ax.set_yticks([0.3, 1, 3], ["0.3", "1", "3"])
 ax.minorticks_off()
 ax.legend(frameon=False)
 

@@ -7,6 +7,7 @@ import scipy.sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from sparsesci._core.device import is_cuda_array, twin
+from sparsesci._core.threads import single_threaded_blas
 from sparsesci._core.validation import check_flag, check_integer, check_real
 from sparsesci.sampling import _gram_kernels
 from sparsesci.sampling._lewis_kernels import take_step
@@ -132,7 +133,9 @@ def fixed_point(X, p, v=None, tol=1e-6, max_iter=100, n_jobs=None, device="cpu",
     else:
         rows = X
     iteration = _Iteration(rows, p, v, space, n_jobs, device)
-    if not iteration.run(tol, max_iter):
+    with single_threaded_blas():
+        converged = iteration.run(tol, max_iter)
+    if not converged:
         warnings.warn(
             f"Lewis weights for p={p:g} did not converge to tol={tol:g} in {max_iter} iterations; the residual is "
             f"{iteration.residual:.2g}",
@@ -158,7 +161,7 @@ class _Iteration:
         self.n_iter, self.residual = 0, np.inf
         self.rows, self.M = rows, space.transform
         if space.condition > _WELL_CONDITIONED or space.rank < rows.shape[1]:
-            self.rows, self.M = space.basis(rows, n_jobs), np.eye(space.rank)
+            self.rows, self.M = space.basis(dense(rows) if is_cuda_array(rows) else rows, n_jobs), np.eye(space.rank)
 
     def run(self, tol, max_iter):
         """Iterate; return whether the residual is below ``tol``."""

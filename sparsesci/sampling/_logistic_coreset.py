@@ -15,7 +15,7 @@ from sparsesci.sampling._leverage import exact_leverage_scores
 from sparsesci.sampling._lp_coreset import with_columns
 from sparsesci.sampling._row_sampler import RowSampler
 from sparsesci.sampling._row_sampling import check_count, draw_rows
-from sparsesci.sampling._row_space import canonical, check_weights
+from sparsesci.sampling._row_space import canonical, check_weights, has_entries
 
 _METHODS = ("lewis", "root_leverage")
 _LEWIS_TOLERANCE = 1e-2
@@ -165,7 +165,7 @@ class LogisticCoreset(RowSampler):
     def _scores(self, rows):
         v = rows.weights
         X = with_columns(rows.X, [np.ones(rows.n_rows)] if self.fit_intercept else [])
-        if not (X.data if hasattr(X, "indptr") else X).any():
+        if not has_entries(X):
             raise ValueError("X must not be zero everywhere where there is no intercept")
         share = v / v.sum()
         if self.method == "lewis":

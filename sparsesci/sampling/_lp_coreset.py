@@ -19,7 +19,7 @@ from sparsesci.sampling._coreset_tree import CoresetTree, Rows, joined
 from sparsesci.sampling._leverage import exact_leverage_scores
 from sparsesci.sampling._row_sampler import take_rows
 from sparsesci.sampling._row_sampling import SCHEMES, check_count, draw_rows
-from sparsesci.sampling._row_space import canonical, check_weights
+from sparsesci.sampling._row_space import canonical, check_weights, has_entries
 from sparsesci.sampling._sensitivities import sensitivities
 
 SCORES = ("auto", "uniform", "leverage", "root_leverage", "lewis", "sensitivity", "leverage+sensitivity")
@@ -50,7 +50,7 @@ def lp_scores(rows, p, score, columns, key, n_jobs=None, device="cpu"):
     if "sensitivity" in score and scipy.sparse.issparse(rows.X):
         raise TypeError(f"X must be dense for score={score!r}; sparse matrices are taken by the other scores")
     X = with_columns(rows.X, columns)
-    if not (X.data if scipy.sparse.issparse(X) else X).any():
+    if not has_entries(X):
         raise ValueError("X must not be zero everywhere")
     if score == "lewis":
         return _lewis.fixed_point(X, p, weights, _LEWIS_TOLERANCE, 100, n_jobs, device, stacklevel=5)[0]
