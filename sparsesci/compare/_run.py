@@ -18,6 +18,7 @@ from sparsesci.compare import (
     _decomposition,
     _least_squares,
     _sampling_regression,
+    _sampling_scores,
     _sbl,
     _sketching,
     _streaming,
@@ -34,6 +35,7 @@ _MODULES = (
     _unmixing,
     _calibration,
     _decomposition,
+    _sampling_scores,
     _sampling_regression,
 )
 _COMPARISONS = {comparison.method: comparison for module in _MODULES for comparison in module.COMPARISONS}

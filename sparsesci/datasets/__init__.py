@@ -9,7 +9,7 @@ from sparsesci.datasets._linf import (
     make_high_leverage_regression,
     make_linf_hard_instance,
 )
-from sparsesci.datasets._sampling_regression import make_contaminated_regression
+from sparsesci.datasets._sampling_rows import make_far_clusters, make_heavy_tailed_rows, make_robust_regression
 from sparsesci.datasets._sbl import make_irs_mimo_channel, make_kronecker_sparse
 from sparsesci.datasets._sparse import make_kronecker_regression, make_sparse_regression
 from sparsesci.datasets._sparse_codes import make_sparse_codes
@@ -27,9 +27,10 @@ __all__ = [
     "load_image_regression",
     "load_usgs_library",
     "make_blind_calibration",
-    "make_contaminated_regression",
+    "make_far_clusters",
     "make_gaussian_regression",
     "make_heavy_rows",
+    "make_heavy_tailed_rows",
     "make_high_leverage_regression",
     "make_hilbert",
     "make_irs_mimo_channel",
@@ -39,6 +40,7 @@ __all__ = [
     "make_least_squares",
     "make_linf_hard_instance",
     "make_oja_hard",
+    "make_robust_regression",
     "make_sparse_codes",
     "make_sparse_regression",
     "make_spiked",

@@ -40,13 +40,22 @@ class RowSpace(NamedTuple):
 
 def check_matrix(X, name="X", device="cpu"):
     """Return ``X`` as a float array or CSR matrix that is not zero everywhere."""
-    X = check_rows(X, name=name, device=device)
-    if scipy.sparse.issparse(X) and not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
+    X = canonical(check_rows(X, name=name, device=device))
     if not is_cuda_array(X) and not (X.data if scipy.sparse.issparse(X) else X).any():
         raise ValueError(f"{name} must not be zero everywhere")
     return X
+
+
+def canonical(X):
+    """Return a CSR matrix as one without repeated entries, and anything else as it is; the caller's is not changed."""
+    if not scipy.sparse.issparse(X):
+        return X
+    # SciPy notes in the matrix itself what it finds out about it.
+    own = scipy.sparse.csr_array((X.data, X.indices, X.indptr), shape=X.shape)
+    if not own.has_canonical_format:
+        own = own.copy()
+        own.sum_duplicates()
+    return own
 
 
 def check_weights(sample_weight, n):
@@ -54,11 +63,9 @@ def check_weights(sample_weight, n):
     if sample_weight is None:
         return None
     with naming("sample_weight"):
-        if getattr(getattr(sample_weight, "dtype", None), "kind", "f") not in "buif":
-            raise TypeError(f"must be numeric; got dtype {sample_weight.dtype}")
         weights = np.asarray(sample_weight)
-        if weights.dtype.kind == "c":
-            raise TypeError("must be real")
+        if weights.dtype.kind in "cmMSUV":
+            raise TypeError(f"must be real numbers; got dtype {weights.dtype}")
         weights = weights.astype(np.float64)
         if weights.shape != (n,):
             raise ValueError(f"must have shape ({n},), one for each row of X; got {weights.shape}")

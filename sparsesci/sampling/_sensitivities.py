@@ -67,8 +67,8 @@ def lp_sensitivities(X, p, *, method="approximate", coreset_size=None, n_jobs=No
     Notes
     -----
     A regression with m rows takes some tens of steps of O(m d^2) for p > 1, and for p = 1, by the simplex method, some
-    d steps of O(m d); memory O(m d) for a thread. For p > 1 a regression ends at a relative duality gap of 1e-11 or when
-    it makes no progress; for p = 1 at an optimal vertex.
+    d steps of O(m d); memory O(m d) for a thread. For p > 1 a regression ends at a relative duality gap of 1e-11 or
+    when it makes no progress; for p = 1 at an optimal vertex.
 
     References
     ----------
@@ -196,9 +196,9 @@ def total_sensitivity(X, p, *, n_probes=None, random_state=None, n_jobs=None):
 
     Notes
     -----
-    The sensitivities are with respect to all distinct rows, up to 20000 of them; beyond that with respect to a sample of
-    20000 by Lewis weights. As sigma_i / w_i lies in a bracket of width d^|p/2 - 1|, about root d probes suffice for a
-    constant factor.
+    The sensitivities are with respect to all distinct rows, up to 20000 of them; beyond that with respect to a sample
+    of 20000 by Lewis weights. As sigma_i / w_i lies in a bracket of width d^|p/2 - 1|, about root d probes suffice for
+    a constant factor.
 
     References
     ----------

@@ -1,8 +1,8 @@
 """Many small problems: the least |B x|_p^p with a x = 1, for one row a after the other.
 
-For p > 1 by Newton steps, each from a weighted least-squares problem, which also bounds the minimum from below; for p = 1
-by the simplex method on the vertices, where all residuals but a few are positive or negative. B should be given in a
-basis in which it is well conditioned.
+For p > 1 by Newton steps, each from a weighted least-squares problem, which also bounds the minimum from below; for
+p = 1 by the simplex method on the vertices, where as many residuals as possible are zero. B should be given in a basis
+in which it is well conditioned.
 """
 
 import numpy as np
@@ -139,7 +139,7 @@ def _newton(B, a, p, work, H, x, new):
     _start(B, a, x, residual)
     floor = 1e-2 if p < 2.0 else 1e-5
     stalled = 0
-    for _ in range(_MAX_NEWTON):
+    for _iteration in range(_MAX_NEWTON):
         unit = np.abs(residual).max()
         cost = _cost(residual, residual, 0.0, unit, p)
         multiplier = _reweighted_step(B, a, residual, unit, p, floor, weights, scaled, H, new, direction)
@@ -150,7 +150,7 @@ def _newton(B, a, p, work, H, x, new):
             direction[i] -= residual[i]
         step = 1.0 / (p - 1.0)
         best, best_step = cost, 0.0
-        for trial in range(12):
+        for _ in range(12):
             value = _cost(residual, direction, step, unit, p)
             if value < best:
                 best, best_step = value, step

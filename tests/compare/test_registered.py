@@ -13,6 +13,7 @@ from sparsesci.compare import (
     _decomposition,
     _least_squares,
     _sampling_regression,
+    _sampling_scores,
     _sbl,
     _sketching,
     _streaming,
@@ -53,6 +54,8 @@ SMALL = {
     "quantile_regression": [_sampling_regression._problem(120, 3, 0.5), _sampling_regression._problem(120, 3, 0.9)],
     "kron_sbl": [_sbl._tensor_problem((3, 4, 4), 4, 1)],
     "SparseBayesianRegressor": [_sbl._regression_problem(40, 20, 3)],
+    "lp_coreset": [_sampling_scores._regression_problem(300, 3, 60)],
+    "kmeans_coreset": [_sampling_scores._clustering_problem(600, 60)],
     "streaming_pca": [
         _streaming._problem(lambda seed: _streaming.make_spiked(400, 12, 4.0, random_state=seed)),
         _streaming._problem(lambda seed: _streaming.make_heavy_rows(400, 12, 4.0, 4, random_state=seed)),
@@ -214,3 +217,20 @@ def test_lost_correlation():
     turned = np.linalg.svd(problem.vector[np.newaxis])[2][1]
     assert_allclose(_streaming.lost_correlation(problem, 0.6 * problem.vector + 0.8 * turned), 0.64)
     assert np.isnan(_streaming.lost_correlation(problem, None))
+
+
+class TestCoresetMetrics:
+    def test_excess_cost(self):
+        problem = SMALL["lp_coreset"][0](0)
+        whole = _sampling_scores._quantile_fit(problem.X, problem.y)
+        assert _sampling_scores.excess_cost(problem, whole) < 1e-9
+        assert_allclose(
+            _sampling_scores.excess_cost(problem, whole + 1),
+            np.abs(problem.X @ (whole + 1) - problem.y).sum() / problem.least - 1,
+        )
+
+    def test_relative_cost(self):
+        problem = SMALL["kmeans_coreset"][0](0)
+        mean = problem.X.mean(axis=0, keepdims=True)
+        expected = ((problem.X - mean) ** 2).sum() / problem.cost
+        assert_allclose(_sampling_scores.relative_cost(problem, mean), expected)

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import scipy.optimize
+import scipy.sparse
 
 
 def weighted_gram(A, q):
@@ -123,3 +124,35 @@ def lightweight_scores(X, sample_weight=None):
     centre = (v[:, np.newaxis] * X).sum(axis=0) / v.sum()
     squares = v * ((X - centre) ** 2).sum(axis=1)
     return v / (2 * v.sum()) + squares / (2 * squares.sum())
+
+
+def distortion(A, S, weights, p, n_starts=2, seed=0):
+    """Return a lower bound of max_x | |W S x|_p^p / |A x|_p^p - 1 |, by ascent from random directions."""
+    basis = np.linalg.svd(np.concatenate((A, S)), full_matrices=False)[2].T
+    basis = basis / np.linalg.norm(A @ basis, axis=0)
+    Q, T = A @ basis, S @ basis
+    random = np.random.default_rng(seed)
+
+    def ratio(x, sign):
+        image, sampled = Q @ x, T @ x
+        whole, part = (np.abs(image) ** p).sum(), (weights * np.abs(sampled) ** p).sum()
+        slope = p * T.T @ (weights * np.abs(sampled) ** (p - 1) * np.sign(sampled)) / part
+        slope -= p * Q.T @ (np.abs(image) ** (p - 1) * np.sign(image)) / whole
+        return -sign * np.log(part / whole), -sign * slope
+
+    worst = 0.0
+    for sign in (1.0, -1.0):
+        for _ in range(n_starts):
+            start = random.standard_normal(A.shape[1])
+            found = scipy.optimize.minimize(ratio, start, (sign,), jac=True, method="BFGS", options={"maxiter": 60})
+            worst = max(worst, abs(np.exp(-sign * found.fun) - 1))
+    return worst
+
+
+def l1_regression_cost(X, y):
+    """Return the least sum |X b - y|, from the linear programme."""
+    n, d = X.shape
+    cost = np.concatenate((np.zeros(d), np.ones(2 * n)))
+    equal = scipy.sparse.hstack((scipy.sparse.csr_array(X), scipy.sparse.eye_array(n), -scipy.sparse.eye_array(n)))
+    bounds = [(None, None)] * d + [(0, None)] * (2 * n)
+    return scipy.optimize.linprog(cost, A_eq=equal, b_eq=y, bounds=bounds, method="highs")
