@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from sparsesci.datasets import make_contaminated_regression
+from sparsesci.datasets import make_robust_regression
 from sparsesci.sampling import LpRegression, QuantileRegression
 
 
@@ -17,7 +17,7 @@ class Median:
     param_names = ("shape", "solver")
 
     def setup(self, shape, solver):
-        self.X, self.y, _, _ = make_contaminated_regression(*shape, random_state=0)
+        self.X, self.y, _ = make_robust_regression(*shape, random_state=0)
         self.model = LpRegression(p=1, solver=solver)
         self.model.fit(self.X, self.y)
 
@@ -41,7 +41,7 @@ class Powers:
     param_names = ("p",)
 
     def setup(self, p):
-        self.X, self.y, _, _ = make_contaminated_regression(20_000, 10, random_state=0)
+        self.X, self.y, _ = make_robust_regression(20_000, 10, random_state=0)
         self.model = LpRegression(p=p).fit(self.X, self.y)
 
     def time_fit(self, p):
@@ -55,7 +55,7 @@ class Extreme:
     """Iterations for a quantile in the tail, among gross errors."""
 
     def setup(self):
-        X, y, _, _ = make_contaminated_regression(20_000, 10, random_state=0)
+        X, y, _ = make_robust_regression(20_000, 10, random_state=0)
         self.model = QuantileRegression(0.99).fit(X, y)
 
     def track_iterations(self):
@@ -100,7 +100,7 @@ CONTENDERS = {
 
 def ratios(n, d, names, rounds):
     """Print median times relative to the first contender, from interleaved rounds, and objectives relative to its."""
-    X, y, _, _ = make_contaminated_regression(n, d, random_state=0)
+    X, y, _ = make_robust_regression(n, d, random_state=0)
     times, losses = {name: [] for name in names}, {}
     for name in names:
         if name != "scikit-learn" or n <= 5000:

@@ -16,7 +16,7 @@ from sklearn.linear_model import LinearRegression, QuantileRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import SplineTransformer
 
-from sparsesci.datasets import make_contaminated_regression
+from sparsesci.datasets import make_robust_regression
 from sparsesci.sampling import LpRegression, QuantileRegression
 
 # %%
@@ -87,7 +87,7 @@ ax.legend(frameon=False)
 
 
 def seconds(model, n):
-    X, y, _, _ = make_contaminated_regression(n, 5, random_state=0)
+    X, y, _ = make_robust_regression(n, 5, random_state=0)
     begin = time.perf_counter()
     model.fit(X, y)
     return time.perf_counter() - begin

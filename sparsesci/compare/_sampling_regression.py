@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from sparsesci.compare._model import OURS, Case, Comparison, Contender, Metric
-from sparsesci.datasets import make_contaminated_regression
+from sparsesci.datasets import make_robust_regression
 
 
 def _loss(problem, coef, intercept):
@@ -30,7 +30,7 @@ def _problem(n_samples, n_features, quantile):
     def make(seed):
         from sparsesci.sampling import QuantileRegression
 
-        X, y, _, _ = make_contaminated_regression(n_samples, n_features, random_state=seed)
+        X, y, _ = make_robust_regression(n_samples, n_features, random_state=seed)
         model = QuantileRegression(quantile).fit(X, y)
         bound = model.objective_ * (1 - model.dual_gap_)
         return Bunch(X=X, y=y, quantile=quantile, bound=bound, coef=model.coef_)

@@ -10,7 +10,6 @@ from sparsesci.datasets._linf import (
     make_linf_hard_instance,
 )
 from sparsesci.datasets._sampling_functions import borehole_function, ishigami_function
-from sparsesci.datasets._sampling_regression import make_contaminated_regression
 from sparsesci.datasets._sampling_rows import make_far_clusters, make_heavy_tailed_rows, make_robust_regression
 from sparsesci.datasets._sbl import make_irs_mimo_channel, make_kronecker_sparse
 from sparsesci.datasets._sparse import make_kronecker_regression, make_sparse_regression
@@ -34,7 +33,6 @@ __all__ = [
     "load_image_regression",
     "load_usgs_library",
     "make_blind_calibration",
-    "make_contaminated_regression",
     "make_far_clusters",
     "make_gaussian_clouds",
     "make_gaussian_regression",

@@ -5,6 +5,7 @@ from scipy.optimize import linprog
 
 from sparsesci.sampling._lp_problem import cho_solve
 from sparsesci.sampling._quantile_certificate import Certified, infeasibility
+from sparsesci.sampling._quantile_interior_point import Interior
 
 _FIRST_ROWS_PER_COEFFICIENT = 10
 _ADDED_ROWS_PER_COEFFICIENT = 4
@@ -83,8 +84,7 @@ def quantile_program(problem, tau):
 
     Returns
     -------
-    coef, dual, weight, n_iter
-        As ``interior_point`` does.
+    Interior
     """
     n = len(problem.target)
     result = linprog(
@@ -98,13 +98,14 @@ def quantile_program(problem, tau):
         raise RuntimeError(f"the linear program could not be solved: {result.message}")
     coef, dual = -result.eqlin.marginals, result.x
     room = np.minimum(dual - (tau - 1), tau - dual)
-    return coef, dual, np.maximum(room, 0.0) + 1e-12 / (1e-12 + np.abs(problem.residual(coef))), int(result.nit)
+    weight = np.maximum(room, 0.0) + 1e-12 / (1e-12 + np.abs(problem.residual(coef)))
+    return Interior(coef, dual, weight, int(result.nit), True)
 
 
 def minimise_squares(problem):
     """Return least squares as ``Certified``; the objective is the sum of squares."""
     residual = problem.residual(problem.coef)
-    dual = residual - (problem.target - problem.residual(cho_solve(problem.factor, problem.moments(residual))))
+    dual = residual - problem.product(cho_solve(problem.factor, problem.moments(residual)))
     objective = float(residual @ residual)
     bound = 2 * float(residual @ dual) - float(dual @ dual) - 2 * infeasibility(problem, residual, dual)
     return Certified(problem.coef, dual, objective, max(objective - bound, 0.0))

@@ -12,6 +12,7 @@ from scipy.linalg import LinAlgError
 from sparsesci.sampling import _lp_kernels as kernels
 from sparsesci.sampling._lp_problem import cho_solve
 from sparsesci.sampling._lp_smooth import minimise
+from sparsesci.sampling._quantile_certificate import pinball
 from sparsesci.sampling._quantile_interior_point import interior_point
 
 _KEY = 0x9E3779B97F4A7C15
@@ -28,21 +29,28 @@ def default_coreset_size(n, d):
     return int(np.ceil((n * np.sqrt(d)) ** (2 / 3)))
 
 
+def start_of_quantile(problem, tau):
+    """Return the coefficients of least squares, or zeros where those are better: gross errors may spoil the former."""
+    fitted = pinball(problem.residual(problem.coef), tau)
+    return problem.coef if fitted <= pinball(problem.target, tau) else np.zeros(problem.rank)
+
+
 def preprocess(problem, tau, tol, max_iter, coreset_size):
     """Solve quantile regression like ``interior_point``, through a coreset.
 
     Returns
     -------
-    coef, dual, weight, n_iter
-        As ``interior_point`` does, for all rows.
+    Interior
+        For all rows.
     """
     columns, target = problem.columns, problem.target
     d, n = columns.shape
     size = default_coreset_size(n, d) if coreset_size is None else coreset_size
     size = max(size, 4 * d)
+    start = start_of_quantile(problem, tau)
     if size >= _LARGEST_SHARE * n:
-        return interior_point(columns, target, problem.coef, tau, tol, max_iter, problem.n_jobs)
-    coef, spread, used = _estimate(problem, tau, size, max_iter)
+        return interior_point(columns, target, start, tau, tol, max_iter, problem.n_jobs)
+    coef, spread, used = _estimate(problem, tau, size, max_iter, start)
     residual = problem.residual(coef)
     ratio = np.empty(n)
     kernels.squared_norms(columns, spread, ratio, problem.n_jobs)
@@ -53,21 +61,21 @@ def preprocess(problem, tau, tol, max_iter, coreset_size):
     for _ in range(_MAX_ROUNDS):
         if np.count_nonzero(kept) >= _LARGEST_SHARE * n:
             break
-        found, dual, weight, n_iter = _solve_kept(problem, tau, tol, max_iter, coef, kept, sign)
-        used += n_iter
-        if n_iter == max_iter:
+        found = _solve_kept(problem, tau, tol, max_iter, coef, kept, sign)
+        used += found.n_iter
+        if not found.is_solved:
             # Too few rows may have no solution at all.
             band *= _WIDER
             kept |= ratio <= band
             continue
-        residual = problem.residual(found)
+        residual = problem.residual(found.coef)
         wrong = np.where(sign, residual < 0, residual > 0) & ~kept
         if not wrong.any():
-            return found, dual, weight, used
-        coef = found
+            return found._replace(n_iter=used)
+        coef = found.coef
         kept |= wrong
-    found, dual, weight, n_iter = interior_point(columns, target, problem.coef, tau, tol, max_iter, problem.n_jobs)
-    return found, dual, weight, used + n_iter
+    found = interior_point(columns, target, start, tau, tol, max_iter, problem.n_jobs)
+    return found._replace(n_iter=used + found.n_iter)
 
 
 def _sample(problem, p, size):
@@ -100,7 +108,7 @@ def estimate(problem, p, size, max_iter):
     return minimise(part, p, part.coef, _ESTIMATE_TOL, max_iter)[0].coef
 
 
-def _estimate(problem, tau, size, max_iter):
+def _estimate(problem, tau, size, max_iter, start):
     """Return the coefficients of a root-leverage coreset, a root of their covariance, and the iterations used.
 
     The covariance is the sandwich of the theory of quantile regression, with the density of the residuals at zero from
@@ -110,9 +118,10 @@ def _estimate(problem, tau, size, max_iter):
     rows, factors = _sample(problem, 1, size)
     sample, values = problem.columns[:, rows] * factors, problem.target[rows] * factors
     try:
-        coef, _, _, n_iter = interior_point(sample, values, problem.coef, tau, _ESTIMATE_TOL, max_iter, problem.n_jobs)
+        found = interior_point(sample, values, start, tau, _ESTIMATE_TOL, max_iter, problem.n_jobs)
+        coef, n_iter = found.coef, found.n_iter
     except LinAlgError:
-        coef, n_iter = problem.coef, 0
+        coef, n_iter = start, 0
     distance = np.abs(values - coef @ sample)
     count = min(len(rows) - 1, max(20 * d, int(len(rows) ** 0.75)))
     width = np.partition(distance, count)[count]
@@ -136,7 +145,7 @@ def _solve_kept(problem, tau, tol, max_iter, coef, kept, sign):
     dual[rows] = 0.0
     residual = problem.residual(coef)
     part, weight_of_part = np.ascontiguousarray(columns[:, rows]), np.zeros(len(target))
-    coef, part_dual, part_weight, n_iter = interior_point(
+    found = interior_point(
         part,
         target[rows],
         coef,
@@ -147,5 +156,5 @@ def _solve_kept(problem, tau, tol, max_iter, coef, kept, sign):
         balance=-problem.moments(dual),
         other_loss=float(residual @ dual),
     )
-    dual[rows], weight_of_part[rows] = part_dual, part_weight
-    return coef, dual, weight_of_part, n_iter
+    dual[rows], weight_of_part[rows] = found.dual, found.weight
+    return found._replace(dual=dual, weight=weight_of_part)

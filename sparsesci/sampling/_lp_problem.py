@@ -64,10 +64,15 @@ class Problem:
     def n_coefficients(self):
         return len(self.basis)
 
-    def residual(self, coef):
-        """Return the residuals of ``coef``."""
+    def product(self, coef):
+        """Return ``columns.T @ coef``."""
         out = np.empty(self.columns.shape[1])
         kernels.multiply(self.columns, coef, out, self.n_jobs)
+        return out
+
+    def residual(self, coef):
+        """Return the residuals of ``coef``."""
+        out = self.product(coef)
         return np.subtract(self.target, out, out=out)
 
     def moments(self, values):
@@ -134,7 +139,9 @@ def make_problem(X, y, weights, p, fit_intercept, n_jobs):
         columns[d] = row_scale
     offset = _lower_median(y, weights) if fit_intercept else 0.0
     target = np.subtract(y, offset, dtype=np.float64)
-    y_unit = unit = float(np.abs(target).mean()) or 1.0
+    # The median: outliers shall not make all other residuals small.
+    size = np.abs(target)
+    y_unit = unit = float(np.median(size)) or float(size.mean()) or 1.0
     target /= y_unit
     if not plain:
         target *= row_scale

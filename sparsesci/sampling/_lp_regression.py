@@ -68,7 +68,7 @@ class _LinearLossRegression(RegressorMixin, BaseEstimator):
                 SparseSciWarning,
                 stacklevel=3,
             )
-        warn_unless_converged(gap, self.tol, self.max_iter)
+        warn_unless_converged(gap, self.tol, n_iter)
         return self
 
     def predict(self, X):

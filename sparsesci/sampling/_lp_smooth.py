@@ -19,6 +19,8 @@ _FINER = 1e-2
 _WORTH_POLISHING = 1e-6
 _STALLED = 0.5
 _SMALLEST = 1e-150
+_ZERO = 1e-12
+_PROJECTIONS = 3
 
 
 def minimise(problem, p, coef, tol, max_iter):
@@ -45,7 +47,9 @@ def minimise(problem, p, coef, tol, max_iter):
     unit = float(np.abs(residual).max() if p > 2 else np.abs(residual).mean())
     with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
         search = _Search(problem, p, coef / unit, unit)
-        n_iter = (_continue_in_p if p > 2 else _continue_in_smoothing)(search, _FINER * tol, max_iter)
+        n_iter = 0
+        if not (p < 2 and search.try_dual(search.projected(p)) <= tol):
+            n_iter = (_continue_in_p if p > 2 else _continue_in_smoothing)(search, _FINER * tol, max_iter)
         if tol <= _WORTH_POLISHING:
             n_iter += _polish(search, max_iter - n_iter)
         return search.result(), search.unit, n_iter
@@ -80,7 +84,7 @@ class _Search:
         """Return the step of the coefficients, and what it adds to the residuals."""
         gram, moment = self.problem.gram(weights, pulled)
         step = cho_solve(cholesky(gram), moment)
-        return step, self.problem.residual(step) - self.problem.target
+        return step, -self.problem.product(step)
 
     def try_dual(self, dual):
         """Keep a dual point if its bound is the best yet; return the relative gap."""
@@ -94,9 +98,13 @@ class _Search:
         """Return a dual point made feasible and of the best length, and the bound on the sum of ``|r|**p``."""
         q = p / (p - 1)
         correction = cho_solve(self.problem.factor, self.problem.moments(dual))
-        dual = dual + (self.problem.residual(correction) - self.problem.target)
+        dual = dual - self.problem.product(correction)
+        largest = float(np.abs(dual).max())
+        if not 0 < largest < np.inf:
+            return np.zeros_like(dual), 0.0
+        dual /= largest  # so that no power overflows
         product, power = float(self.residual @ dual), float(np.sum(np.abs(dual) ** q))
-        if not (product > 0 and np.isfinite(power)):
+        if not product > 0:
             return np.zeros_like(dual), 0.0
         length = (product / power) ** (p - 1)
         rounding = infeasibility(self.problem, self.residual, length * dual)
@@ -113,9 +121,13 @@ class _Search:
     def projected(self, p):
         """Return the dual point of the residuals, moved along Newton's weights until ``columns @ dual = 0``."""
         size = np.abs(self.residual)
-        dual, weights = np.copysign(size ** (p - 1), self.residual), size ** (p - 2)
-        _, change = self.direction(weights, dual)
-        return dual + weights * change
+        dual = np.copysign(size ** (p - 1), self.residual)
+        weights = (np.maximum(size, _ZERO) if p < 2 else size) ** (p - 2)
+        # Weights of very different size leave an error, which must not fall upon the rows of small weight.
+        for _ in range(_PROJECTIONS if p < 2 else 1):
+            _, change = self.direction(weights, dual)
+            dual = dual + weights * change
+        return dual
 
     def result(self):
         objective = self.objective()
@@ -126,6 +138,7 @@ def _continue_in_smoothing(search, tol, max_iter):
     """1 < p < 2: primal-dual Newton steps on ``(r**2 + eps**2)**(p / 2)``, with eps falling as fast as the gap."""
     p, e = search.p, 2 - search.p
     eps, dual, gap, n_iter = 1.0, np.zeros_like(search.residual), np.inf, 0
+    best, objective = search.coef, search.objective()
     while n_iter < max_iter:
         n_iter += 1
         size = np.sqrt(search.residual**2 + eps**2)
@@ -137,9 +150,12 @@ def _continue_in_smoothing(search, tol, max_iter):
         dual = pulled + weights * change
         search.move_to(search.coef + _line_search(search.residual, change, p, 0.1 * eps) * step)
         previous, gap = gap, search.try_dual(dual)
+        if search.objective() <= objective:
+            best, objective = search.coef, search.objective()
         if gap <= tol or _STALLED * previous < gap <= tol / _FINER:
             break
         eps = max(eps * min(0.3, np.sqrt(max(gap, 0.0))), _SMALLEST)
+    search.move_to(best)
     return n_iter
 
 

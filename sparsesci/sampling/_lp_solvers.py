@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from sparsesci.sampling._lp_minimax import minimise_maximum, minimise_squares, quantile_program
-from sparsesci.sampling._lp_preprocess import estimate, preprocess
+from sparsesci.sampling._lp_preprocess import estimate, preprocess, start_of_quantile
 from sparsesci.sampling._lp_smooth import minimise
 from sparsesci.sampling._quantile_certificate import Certified, certify, pinball, to_vertex
 from sparsesci.sampling._quantile_interior_point import interior_point
@@ -14,6 +14,8 @@ from sparsesci.sampling._quantile_interior_point import interior_point
 # From so many rows on the coreset pays for itself.
 PREPROCESS_ROWS = 50_000
 QUANTILE_SOLVERS = ("auto", "ipm", "preprocess", "highs")
+# Below, the vertex of p = 1 is where to begin.
+NEAR_ONE = 1.02
 SOLVERS = (*QUANTILE_SOLVERS, "irls")
 
 
@@ -34,15 +36,14 @@ def solve_quantile(problem, tau, solver, coreset_size, tol, max_iter):
     if solver == "auto":
         solver = "preprocess" if n >= PREPROCESS_ROWS or coreset_size is not None else "ipm"
     if solver == "highs":
-        coef, dual, weight, n_iter = quantile_program(problem, tau)
+        end = quantile_program(problem, tau)
     elif solver == "preprocess":
-        coef, dual, weight, n_iter = preprocess(problem, tau, tol, max_iter, coreset_size)
+        end = preprocess(problem, tau, tol, max_iter, coreset_size)
     else:
-        coef, dual, weight, n_iter = interior_point(
-            problem.columns, problem.target, problem.coef, tau, tol, max_iter, problem.n_jobs
+        end = interior_point(
+            problem.columns, problem.target, start_of_quantile(problem, tau), tau, tol, max_iter, problem.n_jobs
         )
-    found = certify(problem, tau, coef, dual)
-    return to_vertex(problem, tau, found, weight), n_iter
+    return to_vertex(problem, tau, certify(problem, tau, end.coef, end.dual), end.weight), end.n_iter
 
 
 def solve_power(problem, p, coreset_size, tol, max_iter):
@@ -66,8 +67,14 @@ def solve_power(problem, p, coreset_size, tol, max_iter):
         return found, 1.0, n_iter
     if p == 2:
         return minimise_squares(problem), 1.0, 1
-    start = problem.coef if coreset_size is None else estimate(problem, p, coreset_size, max_iter)
-    return minimise(problem, p, start, tol, max_iter)
+    used = 0
+    if p < NEAR_ONE:
+        nearby, used = solve_quantile(problem, 0.5, "auto", coreset_size, tol, max_iter)
+        start = nearby.coef
+    else:
+        start = problem.coef if coreset_size is None else estimate(problem, p, coreset_size, max_iter)
+    found, unit, n_iter = minimise(problem, p, start, tol, max_iter)
+    return found, unit, used + n_iter
 
 
 def _exact(problem, loss):
@@ -76,11 +83,11 @@ def _exact(problem, loss):
     return Certified(problem.coef, np.zeros_like(residual), loss(residual), 0.0)
 
 
-def warn_unless_converged(gap, tol, max_iter):
+def warn_unless_converged(gap, tol, n_iter):
     """Warn where the duality gap stayed above the tolerance."""
     if not gap <= tol:
         warnings.warn(
-            f"the relative duality gap is {gap:.1e} after max_iter={max_iter} iterations, above tol={tol:g}; the best "
+            f"the relative duality gap is {gap:.1e} after {n_iter} iterations, above tol={tol:g}; the best "
             "coefficients found are kept",
             ConvergenceWarning,
             stacklevel=4,

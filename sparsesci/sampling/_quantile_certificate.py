@@ -30,6 +30,8 @@ class Certified:
 
     @property
     def relative_gap(self):
+        if np.isnan(self.gap) or np.isnan(self.objective):
+            return np.inf
         return self.gap / self.objective if self.objective > 0 else 0.0
 
 
@@ -74,7 +76,7 @@ def make_feasible(problem, tau, dual):
         except LinAlgError:
             correction = cho_solve(problem.factor, error)
             room = np.ones_like(room)
-        dual = dual - room * (problem.target - problem.residual(correction))
+        dual = dual - room * problem.product(correction)
         over = max(float((dual / np.where(dual > 0, tau, tau - 1)).max()), 1.0)
         dual /= over
     return np.clip(dual, tau - 1, tau)
@@ -98,8 +100,9 @@ def to_vertex(problem, tau, found, weight):
     """Return the vertex that interpolates the rows of largest ``weight``, or ``found`` if that proves to be better."""
     rank, n = problem.columns.shape
     count = min(n, _CANDIDATES_PER_COEFFICIENT * rank)
-    if n < rank:
+    if n < rank or not weight.max() > 0:
         return found
+    weight = np.minimum(weight, np.finfo(np.float64).max)
     nearest = np.sort(np.argpartition(-weight, count - 1)[:count])
     importance = np.sqrt(np.maximum(weight[nearest] / weight[nearest].max(), 1e-14))
     order = qr(problem.columns[:, nearest] * importance, mode="r", pivoting=True, check_finite=False)[1]
@@ -128,7 +131,7 @@ def _vertex_dual(problem, tau, residual, rows, factors, interior):
     """Return the dual point of a vertex, made feasible; tied rows keep their interior value."""
     dual = np.where(residual > 0, tau, tau - 1)
     size = np.abs(residual)
-    tied = np.flatnonzero(size <= _TIED * (np.abs(problem.target).max() + size.mean()))
+    tied = np.flatnonzero(size <= _TIED * (np.abs(problem.target) + np.median(size)))
     dual[tied] = interior[tied]
     dual[rows] = 0.0
     dual[rows] = dgetrs(*factors, -problem.moments(dual))[0]

@@ -4,6 +4,8 @@ Mehrotra's predictor and corrector on the dual ``max b'a, A'a = (1 - tau) A'1, 0
 S. Portnoy, "The Gaussian hare and the Laplacian tortoise", Statistical Science 12 (1997) 279-300; the start is our own.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotrs
 
@@ -13,6 +15,29 @@ _TO_THE_BOUNDARY = 0.99995
 _FAR_FROM_IT = 0.9
 _BALANCED = 1e-13
 _RIDGE = 1e-14
+_TYPICAL = 10.0
+
+
+class Interior(NamedTuple):
+    """Where an interior point ended.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (d,)
+    dual : ndarray of shape (n,)
+        In (tau - 1, tau), with ``columns @ dual = balance`` up to rounding.
+    weight : ndarray of shape (n,)
+        Large for the rows whose residual is zero in the end.
+    n_iter : int
+    is_solved : bool
+        Whether the tolerance was reached.
+    """
+
+    coef: np.ndarray
+    dual: np.ndarray
+    weight: np.ndarray
+    n_iter: int
+    is_solved: bool
 
 
 def interior_point(columns, target, coef, tau, tol, max_iter, n_jobs, balance=0.0, other_loss=0.0):
@@ -38,12 +63,7 @@ def interior_point(columns, target, coef, tau, tol, max_iter, n_jobs, balance=0.
 
     Returns
     -------
-    coef : ndarray of shape (d,)
-    dual : ndarray of shape (n,)
-        In (tau - 1, tau), with ``columns @ dual = balance`` up to rounding.
-    weight : ndarray of shape (n,)
-        Large for the rows whose residual is zero in the end.
-    n_iter : int
+    Interior
 
     Notes
     -----
@@ -59,8 +79,12 @@ def interior_point(columns, target, coef, tau, tol, max_iter, n_jobs, balance=0.
     for n_iter in range(max_iter + 1):
         gap, above, below = kernels.update_and_gram(columns, state, primal_step, dual_step, gram, moment, n_jobs)
         coef += dual_step * direction
-        solved = gap <= tol * (tau * above + (1 - tau) * below + other_loss)
-        if (solved and np.abs(missing).max() <= _BALANCED * n) or n_iter == max_iter or not np.isfinite(gap):
+        solved = (
+            gap <= tol * (tau * above + (1 - tau) * below + other_loss)
+            and np.abs(missing).max() <= _BALANCED * n
+            and gap <= tol * _typical_loss(state, n)
+        )
+        if solved or n_iter == max_iter:
             break
         factor = cholesky(gram)
         direction = dpotrs(factor, moment - missing, lower=1)[0]
@@ -68,9 +92,17 @@ def interior_point(columns, target, coef, tau, tol, max_iter, n_jobs, balance=0.
         mu = _centre(gap, n, *limits)
         direction = dpotrs(factor, moment - missing + mu * centring + second_order, lower=1)[0]
         primal, dual = kernels.correct(columns, state, direction, mu, n_jobs)
+        if not (np.isfinite(direction).all() and np.isfinite(primal + dual)):
+            break
         primal_step, dual_step = _step(primal), _step(dual)
         missing *= 1 - primal_step
-    return coef, state[0] - (1 - tau), state[4], n_iter
+    return Interior(coef, state[0] - (1 - tau), state[4], n_iter, solved)
+
+
+def _typical_loss(state, n):
+    """Return a loss that a few huge residuals do not raise, so that they do not hide what is left of the others'."""
+    typical = float(np.median(np.abs(state[3] - state[2])))
+    return _TYPICAL * n * typical if typical > 0 else np.inf
 
 
 def _start(residual, tau, n_jobs):

