@@ -134,7 +134,10 @@ def second_level(d, n_directions, n_points, key, index, quasi):
     size = second_level_size(n_directions, n_points, d)
     per_block = min(d, -(-size // 8))
     n_blocks = -(-size // per_block)
-    nodes = _directions.orthogonal_rows(n_blocks * per_block, per_block, d, key, stream)
+    if per_block == d:
+        nodes = _directions.product_blocks(n_blocks, d, key, stream)
+    else:
+        nodes = _directions.orthogonal_rows(n_blocks * per_block, per_block, d, key, stream)
     return nodes, np.full(len(nodes), 1 / len(nodes)), per_block
 
 
