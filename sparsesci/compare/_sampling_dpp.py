@@ -74,7 +74,9 @@ def _label_problem(n_rows, labels_per_column):
 
     def make(seed):
         side = int(np.sqrt(2 * n_rows)) + 2
-        picture = load_sample_image("china.jpg")[-side:, :side]
+        picture = load_sample_image("flower.jpg")
+        top, left = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
+        picture = picture[top : top + side, left : left + side]
         X, y = load_image_regression(picture, radius=1, return_X_y=True)
         rows = np.random.default_rng(seed).choice(len(y), n_rows, replace=False)
         X, y = np.column_stack([np.ones(n_rows), X[rows]]), y[rows]

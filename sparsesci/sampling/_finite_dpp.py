@@ -73,7 +73,7 @@ class _Mixture:
         return size
 
     def _check_items(self, S):
-        items = np.asarray(S)
+        items = np.asarray(sorted(S) if isinstance(S, (set, frozenset)) else S)
         if items.size == 0 and items.ndim <= 1:
             return np.empty(0, dtype=np.int64)
         if items.ndim != 1 or items.dtype.kind not in "ui":

@@ -1,4 +1,4 @@
-"""Projection determinantal point processes by Gram-Schmidt: the conditional probabilities of all rows at every step."""
+"""Projection determinantal point processes by Gram-Schmidt: the conditional probabilities of all rows."""
 
 import numpy as np
 from numba import njit, uint64
@@ -14,48 +14,67 @@ from sparsesci.sampling._projection_dpp_kernels import (
     append_row,
     dot,
     orthogonalise,
+    padded_width,
     project,
     trial_limit,
 )
 
+# Steps between passes over V, which then is read once for so many rows of the basis. The products are written out.
+_STEPS = 4
+
 
 @njit(cache=True, fastmath=FAST)
-def _products_of_four(V, i, q):
-    """Return the products of q with four rows of V: q is read once for all of them."""
-    s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
+def _taken_from_two(V, i, q):
+    """Return the squared lengths of the projections of rows i and i + 1 of V on the four rows of q."""
+    a0, a1, a2, a3, b0, b1, b2, b3 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for c in range(V.shape[1]):
-        s0 += np.float64(V[i, c]) * q[c]
-        s1 += np.float64(V[i + 1, c]) * q[c]
-        s2 += np.float64(V[i + 2, c]) * q[c]
-        s3 += np.float64(V[i + 3, c]) * q[c]
-    return s0, s1, s2, s3
+        a, b = np.float64(V[i, c]), np.float64(V[i + 1, c])
+        a0 += a * q[0, c]
+        a1 += a * q[1, c]
+        a2 += a * q[2, c]
+        a3 += a * q[3, c]
+        b0 += b * q[0, c]
+        b1 += b * q[1, c]
+        b2 += b * q[2, c]
+        b3 += b * q[3, c]
+    return (a0 * a0 + a1 * a1) + (a2 * a2 + a3 * a3), (b0 * b0 + b1 * b1) + (b2 * b2 + b3 * b3)
+
+
+@njit(cache=True, fastmath=FAST)
+def _taken_from_one(V, i, q):
+    taken = 0.0
+    for row in range(q.shape[0]):
+        product = 0.0
+        for c in range(V.shape[1]):
+            product += np.float64(V[i, c]) * q[row, c]
+        taken += product * product
+    return taken
 
 
 @njit(cache=True)
-def _take(residuals, i, product):
-    """Take the square of a product from a row's residual, and return what is left."""
-    residuals[i] = max(residuals[i] - product * product, 0.0)
-    return residuals[i]
-
-
-@njit(cache=True, fastmath=FAST)
 def _update_residuals(V, q, residuals, sums):
-    """Take from every row's residual the square of its product with ``q``."""
+    """Take from the residuals of all rows what the four rows of ``q`` account for, in one pass over V."""
     for block in range(sums.size):
         running = 0.0
         i, stop = block * BLOCK, min((block + 1) * BLOCK, V.shape[0])
-        while i + 4 <= stop:
-            s0, s1, s2, s3 = _products_of_four(V, i, q)
-            running += _take(residuals, i, s0) + _take(residuals, i + 1, s1)
-            running += _take(residuals, i + 2, s2) + _take(residuals, i + 3, s3)
-            i += 4
-        while i < stop:
-            product = 0.0
-            for c in range(V.shape[1]):
-                product += np.float64(V[i, c]) * q[c]
-            running += _take(residuals, i, product)
-            i += 1
+        while i + 2 <= stop:
+            first, second = _taken_from_two(V, i, q)
+            residuals[i] = max(residuals[i] - first, 0.0)
+            residuals[i + 1] = max(residuals[i + 1] - second, 0.0)
+            running += residuals[i] + residuals[i + 1]
+            i += 2
+        if i < stop:
+            residuals[i] = max(residuals[i] - _taken_from_one(V, i, q), 0.0)
+            running += residuals[i]
         sums[block] = running
+
+
+@njit(cache=True)
+def _remove(residuals, sums, i):
+    """Set the residual of row i to zero."""
+    residuals[i] = 0.0
+    block = i // BLOCK
+    sums[block] = residuals[block * BLOCK : (block + 1) * BLOCK].sum()
 
 
 @njit(cache=True)
@@ -75,29 +94,36 @@ def _find_residual(residuals, sums, fraction):
 
 @njit(cache=True)
 def _gram_schmidt_sample(V, key, sample, out, residuals, sums, Q, v, coefficients):
-    """Fill ``out`` with the rows of one sample; return the number of trials, or -1 where V is not orthonormal."""
+    """Fill ``out`` with the rows of one sample; return the number of trials, or -1 where V is not orthonormal.
+
+    The residuals are up to date at every fourth step. In between they are upper bounds, and a row that they propose is
+    accepted with the probability that makes up for it.
+    """
     stream = stream_of(PROPOSALS, sample)
+    k = V.shape[1]
     trial = 0
     for j in range(out.size):
-        last = trial + trial_limit(v.size)
+        if j > 0 and j % _STEPS == 0:
+            _update_residuals(V, Q[j - _STEPS : j], residuals, sums)
+        last = trial + trial_limit(k)
         while True:
             if trial == last:
                 return -1
             words = random_words(key, stream, trial)
             trial += 1
             i = _find_residual(residuals, sums, uniform_from_words(words[0], words[1]))
-            for c in range(v.size):
+            threshold = uniform_from_words(words[2], words[3]) * residuals[i]
+            for c in range(k):
                 v[c] = V[i, c]
             length = dot(v, v)
-            project(Q, j, v, coefficients, length, -np.inf)
+            if project(Q, j, v, coefficients, length, threshold) <= threshold:
+                continue
             left = orthogonalise(Q, j, v, coefficients, length)
-            if residuals[i] > 0.0 and left > NEGLIGIBLE * length:
+            if left > threshold and left > NEGLIGIBLE * length:
                 break
         append_row(Q, j, v, left)
         out[j] = i
-        residuals[i] = 0.0
-        if j < out.size - 1:
-            _update_residuals(V, Q[j], residuals, sums)
+        _remove(residuals, sums, i)
     return trial
 
 
@@ -116,8 +142,8 @@ def _row_lengths(V, lengths, sums, start, stop):
 
 @njit(nogil=True, cache=True)
 def _gram_schmidt_samples(V, lengths, length_sums, key, out, trials, start, stop):
-    k = V.shape[1]
-    Q, v, coefficients = np.empty((out.shape[1], k)), np.empty(k), np.empty(out.shape[1])
+    width = padded_width(V.shape[1])
+    Q, v, coefficients = np.empty((out.shape[1], width)), np.zeros(width), np.empty(out.shape[1])
     for s in range(start, stop):
         residuals, sums = lengths.copy(), length_sums.copy()
         trials[s] = _gram_schmidt_sample(V, key, uint64(s), out[s], residuals, sums, Q, v, coefficients)

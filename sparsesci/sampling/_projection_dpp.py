@@ -44,8 +44,9 @@ def projection_dpp(
         one sample, as a vector.
     method : {"auto", "rejection", "gram_schmidt"}, default="auto"
         "rejection" proposes rows in proportion to their leverage and accepts them with the probability that the chain
-        rule asks for; after one pass over ``V`` its time does not depend on N. "gram_schmidt" updates the conditional
-        probabilities of all rows at every step. Both are exact. "auto" is rejection where N > 4 k, and on a GPU.
+        rule asks for; after one pass over ``V`` its time does not depend on N. "gram_schmidt" keeps the conditional
+        probabilities of all rows, with a pass over ``V`` at every fourth step. Both are exact. "auto" is rejection
+        where N > 4 k, and on a GPU.
     check_input : bool, default=True
         Whether to check that the columns are orthonormal, to 1e-8 (1e-5 in single precision). It takes O(N k**2),
         more than a sample: pass False where ``V`` is known to be so. NaN and infinity are found in any case.

@@ -110,11 +110,10 @@ def check_options(rescaled, rank, n_jobs):
 
 def draw_volume(X, n_samples, rescaled, rank, random_state, n_jobs, device):
     """Return a ``VolumeSample`` of the rows of an array that has been checked; ``n_samples=None`` is twice the rank."""
-    n, d = X.shape
-    if n < d and rank == "error":
-        raise ValueError(f"X must have at least as many rows as columns, n_samples >= {d}; got n_samples = {n}")
+    n = X.shape[0]
+    _check_tall(X, rank)
     if n_samples is not None and n_samples > n and not rescaled:
-        raise ValueError(f"n_samples must be at most the number of rows, n_samples = {n}; got {n_samples}")
+        raise ValueError(f"n_samples must be at most {n}, the number of rows; got {n_samples}")
     basis = checked_basis(X, rank, n_jobs)
     if n_samples is None:
         n_samples = min(2 * basis.rank, n)
@@ -133,16 +132,23 @@ def draw_volume(X, n_samples, rescaled, rank, random_state, n_jobs, device):
     return VolumeSample(indices, weights, basis, leverage)
 
 
+def _check_tall(X, rank):
+    n, d = X.shape
+    if n < d and rank == "error":
+        raise ValueError(f"X must have at least as many rows as columns, {d}; got n_samples = {n}")
+
+
 def checked_basis(X, rank, n_jobs):
     """Return an orthonormal basis of the columns of ``X``; ValueError if there is none of full rank, or of none."""
+    _check_tall(X, rank)
     d = X.shape[1]
     basis = orthonormal_basis(X, n_jobs=n_jobs)
     if basis.rank == 0:
         raise ValueError("X must have a column that is not zero")
     if basis.rank < d and rank == "error":
         raise ValueError(
-            f"X, of n_samples = {X.shape[0]} rows, must have full column rank, {d}; its numerical rank is "
-            f"{basis.rank}. rank='truncate' samples in the span of its columns"
+            f"X must have full column rank, {d}; its numerical rank is {basis.rank}. rank='truncate' samples in the "
+            "span of its columns"
         )
     return basis
 
@@ -208,7 +214,7 @@ class VolumeSampler(BaseEstimator):
     ((30, 10), (30,))
     """
 
-    def __init__(self, n_samples=None, *, rescaled=False, rank="error", random_state=None, n_jobs=None, device="cpu"):
+    def __init__(self, n_samples=None, rescaled=False, random_state=None, *, rank="error", n_jobs=None, device="cpu"):
         self.n_samples = n_samples
         self.rescaled = rescaled
         self.rank = rank

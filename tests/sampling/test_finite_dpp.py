@@ -65,7 +65,7 @@ def test_probabilities(kernel, matrix, probabilities):
     dpp = FiniteDPP(kernel, matrix)
     np.testing.assert_allclose(np.exp([dpp.log_prob(S) for S in SETS]), probabilities, atol=1e-13)
     np.testing.assert_allclose(dpp.inclusion_probabilities(), inclusion(probabilities), atol=1e-12)
-    assert dpp.log_prob([4, 0]) == dpp.log_prob(np.array([0, 4]))
+    assert dpp.log_prob([4, 0]) == dpp.log_prob(np.array([0, 4])) == dpp.log_prob({0, 4})
 
 
 @pytest.mark.parametrize("size", [2, 3, 4])
@@ -113,6 +113,19 @@ def test_small_singular_values_of_features_survive():
     dpp = FiniteDPP("features", Q * np.array([1.0, 1e-5, 1e-10]))
     assert dpp.rank == 3
     assert abs(KDPP("features", Q * np.array([1.0, 1e-5, 1e-10]), 3).log_prob([1, 2, 3])) < 100
+
+
+@pytest.mark.parametrize("size", [None, 24])
+def test_items_in_many_blocks(size):
+    """Items are drawn as often as they should where the search goes over several blocks of them."""
+    scales = np.linspace(0.02, 1, 3000)[:, np.newaxis]
+    features = np.random.default_rng(0).standard_normal((3000, 30)) * scales
+    dpp = FiniteDPP("features", features) if size is None else KDPP("features", features, size)
+    drawn = np.concatenate(list(dpp.sample(1500, random_state=0)))
+    counts = np.bincount(drawn, minlength=3000).reshape(20, -1).sum(axis=1)
+    expected = 1500 * dpp.inclusion_probabilities().reshape(20, -1).sum(axis=1)
+    # Items repel each other: a count varies less than a Poisson variable.
+    assert np.abs((counts - expected) / np.sqrt(expected)).max() < 5.5
 
 
 def test_the_empty_set():

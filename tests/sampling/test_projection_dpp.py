@@ -40,6 +40,16 @@ def test_the_law_is_that_of_the_determinants(method, size):
     assert law_p_value(samples, sets, probabilities) > LEVEL
 
 
+@pytest.mark.parametrize("size", [5, 7])
+@pytest.mark.parametrize("method", METHODS)
+def test_the_law_after_many_steps(method, size):
+    """Beyond one batch of steps, and where all proposals but a few are rejected."""
+    V = orthonormal(9, 7, seed=2)
+    sets = reference.subsets(9, size)
+    samples = projection_dpp(V, size, n_samples=20_000, method=method, random_state=size)
+    assert law_p_value(samples, sets, reference.kernel_probabilities(V @ V.T, sets)) > LEVEL
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_the_order_is_exchangeable(method):
     V = orthonormal(5, 2, seed=3)

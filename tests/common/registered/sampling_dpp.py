@@ -135,7 +135,7 @@ ENTRIES = {
             "device": Device(),
         },
         arguments=lambda: {"V": certain_basis(40, 4), "n_samples": 3},
-        large_arguments=lambda: {"V": orthonormal(70_000, 5), "n_samples": 30_000},
+        large_arguments=lambda: {"V": orthonormal(70_000, 5), "n_samples": 10_000},
     ),
     "sampling.volume_sample": FunctionEntry(
         parameters={
