@@ -230,7 +230,7 @@ def test_chernoff_bound_and_conditional_error():
 
 
 def test_volume_rescaled_designs_contain_independent_points():
-    """They are m points of the DPP and n - m independent ones, so that lambda_min(G) >= (n - m)/n lambda_min(theirs)."""
+    """They are m points of the DPP and n - m others: lambda_min(G) >= (n - m) / n lambda_min of those."""
     basis, n, m, count = OrthogonalPolynomials(max_degree=4), 12, 5, 200
     key, chosen = key_from_random_state(0), options(12, "volume")
     places = module.draw_places(basis, chosen, key, 0, count, None)
