@@ -103,12 +103,12 @@ def optimal_design(
         Density of the independent points of "volume" and "iid": ``k_m / m``, or ``(1 + k_m / m) / 2``, with weights
         that are its inverse. Those of the mixture are at most 2.
     delta : float in (0, 1) or None, default=None
-        Draw again until the deviation of G is at most this. None takes what comes.
+        Draw again until the deviation of G is at most this. None takes what comes, and means 0.9 with "greedy".
     n_candidates : int, default=1
         Draw so many designs at a time and keep the best.
     reduce : {None, "greedy"}, default=None
         "greedy" then removes points, always the one without which the deviation is least, down to m of them or as
-        long as it stays below delta (0.9 if None). A design that does not meet delta is not reduced.
+        long as it is at most delta. A design that does not meet delta is not reduced.
     criterion : {"spectral", "lambda_min"}, default="spectral"
         The deviation is the spectral norm of ``G - I``, or ``1 - lambda_min(G)``.
     max_tries : int, default=1000
@@ -193,6 +193,8 @@ def check_options(
     check_option("criterion", criterion, CRITERIA)
     effective_n_jobs(n_jobs)
     resolve_device(device)
+    if delta is None and reduce == "greedy":
+        delta = _DELTA
     m = basis.n_functions
     if n_points is None:
         n_points = default_size(strategy, m, _DELTA if delta is None else delta)
@@ -241,8 +243,7 @@ def make_design(basis, options, random_state, n_jobs, device):
         )
     deviation, places, weights, rows, gram = best
     if options.reduce == "greedy":
-        limit = _DELTA if options.delta is None else options.delta
-        kept = reduce_greedily(rows, limit, options.criterion, n_jobs)
+        kept = reduce_greedily(rows, options.delta, options.criterion, n_jobs)
         places, weights, rows = places[kept], weights[kept], rows[kept]
         grams = gram_matrices(rows[np.newaxis])
         deviation, gram = deviations(grams, options.criterion)[0], grams[0]

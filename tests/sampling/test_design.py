@@ -229,6 +229,22 @@ def test_chernoff_bound_and_conditional_error():
         assert errors.mean() + Z * errors.std() / math.sqrt(len(errors)) < limit
 
 
+def test_volume_rescaled_designs_contain_independent_points():
+    """They are m points of the DPP and n - m others: lambda_min(G) >= (n - m) / n lambda_min of those."""
+    basis, n, m, count = OrthogonalPolynomials(max_degree=4), 12, 5, 200
+    key, chosen = key_from_random_state(0), options(12, "volume")
+    places = module.draw_places(basis, chosen, key, 0, count, None)
+    independent = basis._draw_christoffel(key, 0, count * (n - m), None).reshape(count, n - m, 1)
+    for whole, part in zip(places[:, :, 0], independent[:, :, 0]):
+        assert len(np.intersect1d(whole, part)) == n - m
+    lowest, of_part = (
+        np.linalg.eigvalsh(module.gram_matrices(module.weighted_rows(basis, chosen, x, None, "cpu")[1]))[:, 0]
+        for x in (places, independent)
+    )
+    assert (lowest >= (n - m) / n * of_part - 1e-12).all()
+    assert np.median(lowest) > 1.1 * np.median(of_part)
+
+
 # The stability table of the repeated designs
 
 
