@@ -94,7 +94,7 @@ def lewis_weights(
     The iteration is ours: ``log w`` moves by a step times ``log tau - log w``, and by a share of its last move (the
     heavy ball). Close to the fixed point the Jacobian of the difference has its spectrum between 1 and 2 / p; step and
     share are the best for it, and shrink the error by about ``|sqrt(p) - sqrt(2)| / (sqrt(p) + sqrt(2))``: 0.17 at
-    p = 1, 0.27 at p = 6. The step p / 2 of Cohen and Peng shrinks it by |p / 2 - 1|, and diverges from p = 4 on.
+    p = 1, 0.27 at p = 6. The step p / 2 of Cohen and Peng shrinks it by ``|p / 2 - 1|``, and diverges from p = 4 on.
     Convergence was observed for all p from 0.2 to 40. Where the residual stalls, the share is dropped and the step
     becomes ``2 p / (p + 2)``, with which convergence is proved for 1 < p < 2, and then p / 2 or 1. From p = 20 on,
     heavy-tailed rows stall near 1e-7.
