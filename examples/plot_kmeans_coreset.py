@@ -20,9 +20,9 @@ X = make_far_clusters(20_000, 2, distance=18.0, random_state=7).X
 k, size = 8, 150
 
 
-def k_means(points, weights=None):
+def k_means(points, weights=None, n_init=4):
     """Return the centres of k-means on weighted points, and what they cost on all of them."""
-    model = KMeans(k, n_init=4, random_state=0).fit(points, sample_weight=weights)
+    model = KMeans(k, n_init=n_init, random_state=0).fit(points, sample_weight=weights)
     return model.cluster_centers_, -model.score(X)
 
 
@@ -34,7 +34,7 @@ for ax, title, kept, weight in (
     (axes[0], "uniform sample", uniform, np.full(size, len(X) / size)),
     (axes[1], "coreset", points, weights),
 ):
-    centres, cost = k_means(kept, weight)
+    centres, cost = k_means(kept, weight, n_init=20)
     ax.scatter(*X.T, s=3, color="0.75", linewidths=0, rasterized=True)
     ax.scatter(*centres.T, s=250, facecolors="none", edgecolors="tab:red", linewidths=1.5, zorder=4)
     ax.scatter(*kept.T, s=12 + weight / 3, alpha=0.7, edgecolors="white", linewidths=0.5, zorder=3)

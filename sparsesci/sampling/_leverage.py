@@ -141,7 +141,7 @@ def online_leverage_scores(X, *, reg=None):
     Returns
     -------
     scores : ndarray of shape (n,), float64
-        Their sum is O(d log(1 + |X|^2 / reg)), |X| being the spectral norm: more than the rank, by a factor that
+        Their sum is O(d log(1 + s^2 / reg)), s being the largest singular value: more than the rank, by a factor that
         depends on ``reg``.
 
     Raises

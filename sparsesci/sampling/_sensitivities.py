@@ -197,8 +197,8 @@ def total_sensitivity(X, p, *, n_probes=None, random_state=None, n_jobs=None):
     Notes
     -----
     The sensitivities are with respect to all distinct rows, up to 20000 of them; beyond that with respect to a sample
-    of 20000 by Lewis weights. As sigma_i / w_i lies in a bracket of width d^|p/2 - 1|, about root d probes suffice for
-    a constant factor.
+    of 20000 by Lewis weights. As sigma_i / w_i lies in a bracket of width ``d^|p/2 - 1|``, about root d probes suffice
+    for a constant factor.
 
     References
     ----------
