@@ -6,8 +6,8 @@ A block is short enough to stay in the first-level cache, so that a kernel may r
 from numba import njit
 
 REASSOCIATE = {"reassoc", "contract", "nsz", "arcp"}
-_BLOCK_NUMBERS = 3072
-_SMALLEST_BLOCK = 64
+_BLOCK_NUMBERS = 4096
+_SMALLEST_BLOCK = 128
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -54,35 +54,50 @@ def add_moments(columns, first, count, values, out):
 def add_gram(columns, first, count, weights, scaled, out):
     """Add to the lower triangle of ``out`` the Gram matrix of the block's rows with weights.
 
-    ``scaled`` is room for one weighted column. Entries above the diagonal may be touched, but hold no result.
+    Two weighted columns meet four others at a time, so that what is loaded is used several times. ``scaled`` is room
+    for two columns. Entries above the diagonal may be touched, but hold no result.
     """
     d = columns.shape[0]
-    for j in range(d):
-        a = columns[j, first : first + count]
+    x, y = scaled[0], scaled[1]
+    for j in range(0, d, 2):
+        next_j = min(j + 1, d - 1)
+        a0 = columns[j, first : first + count]
+        a1 = columns[next_j, first : first + count]
         for i in range(count):
-            scaled[i] = a[i] * weights[i]
-        whole = (j + 1) - (j + 1) % 4
+            x[i] = a0[i] * weights[i]
+            y[i] = a1[i] * weights[i]
+        whole = (next_j + 1) // 4 * 4
         for k in range(0, whole, 4):
             b0 = columns[k, first : first + count]
             b1 = columns[k + 1, first : first + count]
             b2 = columns[k + 2, first : first + count]
             b3 = columns[k + 3, first : first + count]
-            s0 = 0.0
-            s1 = 0.0
-            s2 = 0.0
-            s3 = 0.0
+            s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
+            t0, t1, t2, t3 = 0.0, 0.0, 0.0, 0.0
             for i in range(count):
-                s0 += scaled[i] * b0[i]
-                s1 += scaled[i] * b1[i]
-                s2 += scaled[i] * b2[i]
-                s3 += scaled[i] * b3[i]
+                s0 += x[i] * b0[i]
+                s1 += x[i] * b1[i]
+                s2 += x[i] * b2[i]
+                s3 += x[i] * b3[i]
+                t0 += y[i] * b0[i]
+                t1 += y[i] * b1[i]
+                t2 += y[i] * b2[i]
+                t3 += y[i] * b3[i]
             out[j, k] += s0
             out[j, k + 1] += s1
             out[j, k + 2] += s2
             out[j, k + 3] += s3
-        for k in range(whole, j + 1):
+            if next_j > j:
+                out[next_j, k] += t0
+                out[next_j, k + 1] += t1
+                out[next_j, k + 2] += t2
+                out[next_j, k + 3] += t3
+        for k in range(whole, next_j + 1):
             b0 = columns[k, first : first + count]
-            s0 = 0.0
+            s0, t0 = 0.0, 0.0
             for i in range(count):
-                s0 += scaled[i] * b0[i]
+                s0 += x[i] * b0[i]
+                t0 += y[i] * b0[i]
             out[j, k] += s0
+            if next_j > j:
+                out[next_j, k] += t0

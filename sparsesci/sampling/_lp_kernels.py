@@ -47,7 +47,7 @@ def blas_gram(columns, weights, start, stop, out):
 @njit(nogil=True, cache=True)
 def _weighted_gram(columns, weights, values, start, stop, gram, moment):
     size = block_rows(columns.shape[0])
-    scaled = np.empty(size)
+    scaled = np.empty((2, size))
     for first in range(start, stop, size):
         count = min(size, stop - first)
         add_gram(columns, first, count, weights[first : first + count], scaled, gram)

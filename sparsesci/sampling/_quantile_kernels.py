@@ -60,7 +60,7 @@ def update_and_gram(columns, state, primal_step, dual_step, gram, moment, n_jobs
 def _update_and_gram(columns, state, primal_step, dual_step, start, stop, own_gram, gram, moment, sums):
     size = block_rows(columns.shape[0])
     pull = np.empty(size)
-    scaled = np.empty(size)
+    scaled = np.empty((2, size))
     gap, total_above, total_below = 0.0, 0.0, 0.0
     for first in range(start, stop, size):
         count = min(size, stop - first)
