@@ -98,6 +98,8 @@ def test_close_clouds_are_not_lost_to_cancellation():
     expected = np.sqrt(reference.costs(near, near, T, np.full(12, 1 / 12)))
     assert_allclose(pairwise_sliced_wasserstein(near, projections=T), expected, rtol=1e-6)
     assert pairwise_sliced_wasserstein([X, X[::-1], X], projections=T).max() == 0.0
+    shifted = pairwise_sliced_wasserstein(near, random_state=0)
+    assert_allclose(shifted[0, 1:3], [1e-9, 3e-9 / np.sqrt(3)], rtol=1e-5)
 
 
 def test_quantiles():
