@@ -22,6 +22,7 @@ _FEWEST_SHARE = 0.5
 _ESTIMATE_TOL = 1e-4
 _LARGEST_SHARE = 0.4
 _MAX_ROUNDS = 20
+_NO_WORSE = 1e-9
 
 
 def default_coreset_size(n, d):
@@ -58,17 +59,20 @@ def preprocess(problem, tau, tol, max_iter, coreset_size):
     fewest = int(_FEWEST_SHARE * size)
     band = max(_BAND, float(np.partition(ratio, fewest)[fewest]))
     kept, sign = ratio <= band, residual > 0
+    least = pinball(residual, tau)
     for _ in range(_MAX_ROUNDS):
         if np.count_nonzero(kept) >= _LARGEST_SHARE * n:
             break
         found = _solve_kept(problem, tau, tol, max_iter, coef, kept, sign)
         used += found.n_iter
-        if not found.is_solved:
+        residual = problem.residual(found.coef)
+        loss = pinball(residual, tau)
+        if not (found.is_solved and loss <= least * (1 + _NO_WORSE)):
             # Too few rows may have no solution at all.
             band *= _WIDER
             kept |= ratio <= band
             continue
-        residual = problem.residual(found.coef)
+        least = loss
         wrong = np.where(sign, residual < 0, residual > 0) & ~kept
         if not wrong.any():
             return found._replace(n_iter=used)

@@ -16,14 +16,18 @@ def _n_chunks(n_rows):
     return -(-n_rows // CHUNK)
 
 
-def update_and_gram(columns, state, primal_step, dual_step, gram, moment, n_jobs):
+def update_and_gram(columns, target, coef, state, primal_step, dual_step, gram, moment, n_jobs):
     """Take the step in ``state``, then find the weights of the rows, their Gram matrix and the predictor's right side.
 
     Parameters
     ----------
     columns : ndarray of shape (d, n)
-    state : ndarray of shape (8, n)
-        level, slack, below, above, weight, and the steps of level, below, above.
+    target : ndarray of shape (n,)
+    coef : ndarray of shape (d,)
+        After the step.
+    state : ndarray of shape (9, n)
+        level, slack, below, above, weight, the steps of level, below, above, and the residual. The latter is computed
+        anew every time: that of above and below drifts away from it by rounding errors, and is led back.
     primal_step, dual_step : float
         Lengths of the steps.
     gram : ndarray of shape (d, d)
@@ -34,18 +38,30 @@ def update_and_gram(columns, state, primal_step, dual_step, gram, moment, n_jobs
 
     Returns
     -------
-    gap, above, below : float
-        Complementarity ``sum(level * below + slack * above)``, and the sums of ``above`` and ``below``.
+    gap, above, below, drift : float
+        Complementarity ``sum(level * below + slack * above)``, the sums of ``above`` and ``below``, and the sum of the
+        absolute differences between the residuals and ``above - below``.
     """
     d, n = columns.shape
     grams, moments = np.zeros((_n_chunks(n), d, d)), np.zeros((_n_chunks(n), d))
-    sums = np.zeros((_n_chunks(n), 3))
+    sums = np.zeros((_n_chunks(n), 4))
 
     def task(start, stop):
         part = start // CHUNK
         own = d <= LARGEST_OWN_GRAM
         _update_and_gram(
-            columns, state, primal_step, dual_step, start, stop, own, grams[part], moments[part], sums[part]
+            columns,
+            target,
+            coef,
+            state,
+            primal_step,
+            dual_step,
+            start,
+            stop,
+            own,
+            grams[part],
+            moments[part],
+            sums[part],
         )
         if not own:
             blas_gram(columns, state[4], start, stop, grams[part])
@@ -57,18 +73,21 @@ def update_and_gram(columns, state, primal_step, dual_step, gram, moment, n_jobs
 
 
 @njit(nogil=True, cache=True, fastmath=REASSOCIATE)
-def _update_and_gram(columns, state, primal_step, dual_step, start, stop, own_gram, gram, moment, sums):
+def _update_and_gram(columns, target, coef, state, primal_step, dual_step, start, stop, own_gram, gram, moment, sums):
     size = block_rows(columns.shape[0])
     pull = np.empty(size)
     scaled = np.empty((2, size))
-    gap, total_above, total_below = 0.0, 0.0, 0.0
+    fit = np.empty(size)
+    gap, total_above, total_below, drift = 0.0, 0.0, 0.0, 0.0
     for first in range(start, stop, size):
         count = min(size, stop - first)
         level, slack = state[0, first : first + count], state[1, first : first + count]
         below, above = state[2, first : first + count], state[3, first : first + count]
         weight = state[4, first : first + count]
         level_step, below_step = state[5, first : first + count], state[6, first : first + count]
-        above_step = state[7, first : first + count]
+        above_step, residual = state[7, first : first + count], state[8, first : first + count]
+        values = target[first : first + count]
+        multiply_block(columns, first, count, coef, fit)
         for i in range(count):
             a = level[i] + primal_step * level_step[i]
             s = slack[i] - primal_step * level_step[i]
@@ -77,7 +96,10 @@ def _update_and_gram(columns, state, primal_step, dual_step, start, stop, own_gr
             level[i], slack[i], below[i], above[i] = a, s, z, w
             q = a * s / (z * s + w * a)
             weight[i] = q
-            pull[i] = q * (w - z)
+            r = values[i] - fit[i]
+            residual[i] = r
+            pull[i] = q * r
+            drift += abs(r - (w - z))
             gap += a * z + s * w
             total_above += w
             total_below += z
@@ -87,6 +109,7 @@ def _update_and_gram(columns, state, primal_step, dual_step, start, stop, own_gr
     sums[0] = gap
     sums[1] = total_above
     sums[2] = total_below
+    sums[3] = drift
 
 
 def predict(columns, state, direction, centring, second_order, n_jobs):
@@ -136,10 +159,11 @@ def _predict(columns, state, direction, start, stop, moments, sums):
         level, slack = state[0, first : first + count], state[1, first : first + count]
         below, above = state[2, first : first + count], state[3, first : first + count]
         weight, level_step = state[4, first : first + count], state[5, first : first + count]
+        residual = state[8, first : first + count]
         multiply_block(columns, first, count, direction, fit)
         for i in range(count):
             z, w, q = below[i], above[i], weight[i]
-            step = q * (w - z - fit[i])
+            step = q * (residual[i] - fit[i])
             level_step[i] = step
             up, down = step / level[i], step / slack[i]
             z_step, w_step = -z * (1 + up), -w * (1 - down)
@@ -195,6 +219,7 @@ def _correct(columns, state, direction, mu, start, stop, longest):
         below, above = state[2, first : first + count], state[3, first : first + count]
         weight, level_step = state[4, first : first + count], state[5, first : first + count]
         below_step, above_step = state[6, first : first + count], state[7, first : first + count]
+        residual = state[8, first : first + count]
         multiply_block(columns, first, count, direction, fit)
         for i in range(count):
             z, w = below[i], above[i]
@@ -204,7 +229,7 @@ def _correct(columns, state, direction, mu, start, stop, longest):
             z_product, w_product = -up * z * (1 + up), down * w * (1 - down)
             z_push = mu * inverse_level - z_product
             w_push = mu * inverse_slack - w_product
-            step = weight[i] * (w - z - fit[i] + z_push - w_push)
+            step = weight[i] * (residual[i] - fit[i] + z_push - w_push)
             z_step = z_push - z - z * inverse_level * step
             w_step = w_push - w + w * inverse_slack * step
             level_step[i], below_step[i], above_step[i] = step, z_step, w_step

@@ -50,10 +50,11 @@ def test_columns_from_rows(dtype, order):
 
 def test_one_iteration_of_the_interior_point(problem):
     """The three passes, line by line as in the oracle."""
-    columns, _, residual, _ = problem
+    columns, _, target, coef = problem
+    residual = target - coef @ columns
     d, n = columns.shape
     tau, mu = 0.3, 0.7
-    state = np.empty((8, n))
+    state = np.empty((9, n))
     quantile_kernels.start_state(residual, tau, mu, state, 1)
     x, s, z, w = state[:4].copy()
     assert_allclose(x + s, 1, rtol=1e-15)
@@ -62,10 +63,12 @@ def test_one_iteration_of_the_interior_point(problem):
     assert_allclose(w * s, mu * tau, rtol=1e-10)
 
     gram, moment = np.empty((d, d)), np.empty(d)
-    gap, above, below = quantile_kernels.update_and_gram(columns, state, 0.0, 0.0, gram, moment, 1)
+    sums = quantile_kernels.update_and_gram(columns, target, coef, state, 0.0, 0.0, gram, moment, 1)
     q = 1 / (z / x + w / s)
     H = columns @ (q[:, np.newaxis] * columns.T)
-    assert_allclose([gap, above, below], [x @ z + s @ w, w.sum(), z.sum()], rtol=1e-12)
+    assert_allclose(sums[:3], [x @ z + s @ w, w.sum(), z.sum()], rtol=1e-12)
+    assert sums[3] < 1e-11 * n
+    assert_allclose(state[8], residual, rtol=1e-11, atol=1e-13)
     assert_allclose(np.tril(gram), np.tril(H), rtol=1e-11, atol=1e-11)
     assert_allclose(moment, columns @ (q * (w - z)), rtol=1e-10, atol=1e-11)
 
@@ -87,7 +90,7 @@ def test_one_iteration_of_the_interior_point(problem):
     dx = q * (w - z - move @ columns + t)
     dz = 0.2 / x - z - z / x * dx - first[0] * first[1] / x
     dw = 0.2 / s - w + w / s * dx + first[0] * first[2] / s
-    assert_allclose(state[5:], [dx, dz, dw], rtol=1e-7, atol=1e-9)
+    assert_allclose(state[5:8], [dx, dz, dw], rtol=1e-7, atol=1e-9)
     assert_allclose(primal, max((-dx / x).max(), (dx / s).max(), 0), rtol=1e-7)
     assert_allclose(dual, max((-dz / z).max(), (-dw / w).max(), 0), rtol=1e-7)
 
