@@ -60,6 +60,6 @@ ax.set(xscale="log", yscale="log", xlabel="points kept, of 20000", ylabel="cost 
 ax.set_xticks(sizes, sizes)
 ax.minorticks_off()
 ax.set_yticks([1, 1.5, 2, 3], ["1", "1.5", "2", "3"])
-ax.legend(frameon=False, loc="upper right", bbox_to_anchor=(1, 0.78))
+ax.legend(frameon=False, loc="upper right", ncols=3)
 
 plt.show()
