@@ -39,23 +39,18 @@ models = [EntropicTransport(reg=reg).fit(source, Y=target) for reg in regularisa
 for model in models:
     print(f"reg = {model.reg_:g}: cost {model.cost_:.4f} after {model.n_iter_} steps")
 
+# %%
+# On the right the palettes themselves: green against red, drawn in their own colours. Lines go from
+# colours of the photograph to where the map with the smallest regularisation takes them.
+
 figure, axes = plt.subplots(2, 3, figsize=(10, 5.2), layout="constrained")
 moved = [model.transform(china.reshape(-1, 3)).reshape(china.shape).clip(0, 1) for model in models]
-pictures = [china, flower, None, *moved]
-titles = ["photograph", "colours to take", "", *(f"reg = {reg:g}" for reg in regularisations)]
-for ax, picture, title in zip(axes.flat, pictures, titles):
+titles = ["photograph", "colours to take", *(f"reg = {reg:g}" for reg in regularisations)]
+for ax, picture, title in zip([*axes[0, :2], *axes[1]], [china, flower, *moved], titles):
     ax.set_axis_off()
-    if picture is not None:
-        ax.imshow(picture)
-        ax.set_title(title)
-
-# %%
-# The palettes themselves: green against red, drawn in their own colours. Lines go from colours of the
-# photograph to where the map with the smallest regularisation takes them.
-
-axes[0, 2].remove()
-cube = figure.add_subplot(2, 3, 3)
-arrived = models[-1].transform(source)
+    ax.imshow(picture)
+    ax.set_title(title)
+cube, arrived = axes[0, 2], models[-1].transform(source)
 for begin, end in zip(source[::4], arrived[::4]):
     cube.plot(*np.transpose([begin[:2], end[:2]]), color="0.8", linewidth=0.6, zorder=0)
 cube.scatter(source[:, 0], source[:, 1], c=source, s=9)

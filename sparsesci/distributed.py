@@ -16,11 +16,9 @@ def fit(estimator, X, y=None, *, split_every=8, scheduler=None):
     """Fit an estimator that has ``partial_fit`` and ``merge`` on a Dask array or dataframe.
 
     Every part of ``X`` is summarised where it lies, by a clone of the estimator, and the summaries are merged in a
-    tree; only
-    they travel. Where the estimator has a ``row_offset``, each clone is told the number of its first row, so that
-    sketches
-    defined by row numbers are those of a fit on one machine, up to the order of additions. A part that is lost with a
-    worker is summarised again by Dask, with the same result.
+    tree; only they travel. Where the estimator has a ``row_offset``, each clone is told the number of its first row, so
+    that sketches defined by row numbers are those of a fit on one machine, up to the order of additions. A part that is
+    lost with a worker is summarised again by Dask, with the same result.
 
     Parameters
     ----------
@@ -55,10 +53,10 @@ def fit(estimator, X, y=None, *, split_every=8, scheduler=None):
     Notes
     -----
     Time of one ``partial_fit`` for each part, and of merging: for a sketched regression an addition of sketches, for
-    the others
-    a small singular value decomposition. A merged :class:`~sparsesci.streaming.StreamingPCA` is a heuristic for parts
-    each of
-    which is representative; the guarantee of :class:`~sparsesci.streaming.FrequentDirections` survives merging, and a
+    principal components a small singular value decomposition, for coresets another reduction. A merged
+    :class:`~sparsesci.streaming.StreamingPCA` is a heuristic for parts each of which is representative; the guarantee
+    of :class:`~sparsesci.streaming.FrequentDirections` survives merging, an
+    :class:`~sparsesci.sampling.LpCoreset` of parts is a coreset of all, and a
     :class:`~sparsesci.sketching.SketchedRegression` is the same to rounding. With partitions of unknown length
     (dataframes) these are counted first if the estimator has a ``row_offset`` or ``n_max``.
 

@@ -17,16 +17,38 @@ from sparsesci.compare import (
     _calibration,
     _decomposition,
     _least_squares,
+    _sampling_christoffel,
+    _sampling_dpp,
+    _sampling_regression,
+    _sampling_scores,
     _sbl,
     _sketching,
     _streaming,
     _transport_entropic,
+    _transport_flow,
+    _transport_sliced,
     _unmixing,
 )
 from sparsesci.compare._measure import EFFORTS, measure_case, n_steps
 from sparsesci.compare._model import FAILED
 
-_MODULES = (_sketching, _least_squares, _calibration, _decomposition, _sbl, _streaming, _transport_entropic, _unmixing)
+_MODULES = (
+    _sketching,
+    _least_squares,
+    _calibration,
+    _decomposition,
+    _sampling_christoffel,
+    _sampling_dpp,
+    _sampling_regression,
+    _sampling_scores,
+    _sbl,
+    _streaming,
+    _transport_entropic,
+    _transport_flow,
+    _transport_sliced,
+    _unmixing,
+)
+
 _COMPARISONS = {comparison.method: comparison for module in _MODULES for comparison in module.COMPARISONS}
 MEASURED_HOW = (
     "All contenders of a case get the same input in the same process, with BLAS and OpenMP held to n_jobs threads. "

@@ -10,7 +10,7 @@ from sparsesci.transport import _directions
 
 _FAR = 200.0  # delta^2 / (2 s^2) from which on the asymptotic series is used
 _NOTHING = 16 * np.finfo(np.float64).eps
-_QMC_DIRECTIONS = 1 << 14
+_QUASI_DIRECTIONS = 1024
 
 
 class Moments(NamedTuple):
@@ -21,7 +21,7 @@ class Moments(NamedTuple):
     factors: tuple
 
 
-def _factor(points, weights):
+def factor(points, weights):
     points = points.astype(np.float64)
     centred = points - np.average(points, axis=0, weights=weights)
     root = np.sqrt(np.full(len(points), 1 / len(points)) if weights is None else weights)
@@ -45,7 +45,7 @@ def moments(pair):
     difference = means[0] - means[1]
     # What is left of rounding after centring is no difference.
     difference[np.abs(difference) <= _NOTHING] = 0.0
-    first, second = _factor(pair.x, pair.x_weights), _factor(pair.y, pair.y_weights)
+    first, second = factor(pair.x, pair.x_weights), factor(pair.y, pair.y_weights)
     return Moments(difference, (first[0], second[0]), (first[1], second[1]))
 
 
@@ -122,27 +122,46 @@ def second_level_size(n_directions, n_points, d):
     return int(max(20 * n_directions, 64, min(64 * n_directions, 2000, affordable)))
 
 
+def second_level(d, n_directions, n_points, key, index, quasi):
+    """Return the directions that the mean of the Gaussian cost is estimated from, their weights, the size of a block.
+
+    ``quasi`` asks for a rule that is too accurate for its error to be seen from blocks.
+    """
+    stream = stream_of(_directions.SECOND_LEVEL, index)
+    if quasi and d <= _directions.LARGEST_ENERGY_DIMENSION:
+        method, size = "fibonacci" if d == 3 else "sobol", max(_QUASI_DIRECTIONS, n_directions)
+        return *_directions.rotated(method, size, d, "kernel", None, key, stream), size
+    size = second_level_size(n_directions, n_points, d)
+    per_block = min(d, -(-size // 8))
+    n_blocks = -(-size // per_block)
+    if per_block == d:
+        nodes = _directions.product_blocks(n_blocks, d, key, stream)
+    else:
+        nodes = _directions.orthogonal_rows(n_blocks * per_block, per_block, d, key, stream)
+    return nodes, np.full(len(nodes), 1 / len(nodes)), per_block
+
+
+def is_quasi(method, weights):
+    """Return whether a rule is so accurate that the mean of the Gaussian cost needs one too."""
+    return weights == "kernel" and method in ("sobol", "fibonacci", "energy")
+
+
 def gaussian_mean(given, p, n_directions, n_points, key, index, quasi):
     """Return the mean of the Gaussian cost over the sphere, and its standard error (None for quasi-Monte Carlo).
 
-    For p = 2 the quadratic part is exact, and only the cross term is sampled.
+    For p = 2 it is (D^2 + (r1 - r2)^2) / d + r1 r2 mean (s1 / r1 - s2 / r2)^2, with r^2 the traces of the covariances,
+    and only the last mean is sampled: nothing of it is left where one covariance is a multiple of the other.
     """
     d = len(given.difference)
-    if quasi:
-        nodes = _directions._sobol(_QMC_DIRECTIONS, d, key, stream_of(_directions.SECOND_LEVEL, index))
-        per_block = len(nodes)
-    else:
-        size = second_level_size(n_directions, n_points, d)
-        per_block = min(d, -(-size // 8))
-        n_blocks = -(-size // per_block)
-        stream = stream_of(_directions.SECOND_LEVEL, index)
-        nodes = _directions.orthogonal_rows(n_blocks * per_block, per_block, d, key, stream)
+    nodes, weights, per_block = second_level(d, n_directions, n_points, key, index, quasi)
     if p == 2:
         s = [deviation(factor, nodes) for factor in given.factors]
-        exact = (float(given.difference @ given.difference) + sum(given.traces)) / d
-        sampled = -2.0 * s[0] * s[1]
+        r = np.sqrt(given.traces)
+        exact = (float(given.difference @ given.difference) + (r[0] - r[1]) ** 2) / d
+        sampled = r[0] * r[1] * (s[0] / r[0] - s[1] / r[1]) ** 2 if r.min() > 0 else np.zeros(len(nodes))
     else:
         exact, sampled = 0.0, gaussian_variate(given, nodes, p)
+    if per_block == len(nodes):
+        return float(exact + weights @ sampled), None
     blocks = sampled.reshape(-1, per_block).mean(axis=1)
-    error = None if quasi else float(blocks.std(ddof=1) / np.sqrt(len(blocks)))
-    return exact + float(blocks.mean()), error
+    return float(exact + blocks.mean()), float(blocks.std(ddof=1) / np.sqrt(len(blocks)))

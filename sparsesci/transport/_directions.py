@@ -1,10 +1,11 @@
 """Directions on the sphere, and weights with which to average over them."""
 
 from functools import lru_cache
-from math import comb
+from math import comb, isqrt
 
 import numpy as np
 import scipy.linalg
+from scipy.optimize import minimize
 from scipy.special import ndtri
 from scipy.stats import qmc
 
@@ -12,12 +13,20 @@ from sparsesci._core.rng import key_from_random_state, normals, stream_of
 from sparsesci._core.threads import single_threaded_blas
 from sparsesci._core.validation import check_integer, check_option
 
-METHODS = ("auto", "uniform", "orthogonal", "sobol", "fibonacci", "equispaced")
+METHODS = ("auto", "uniform", "orthogonal", "sobol", "fibonacci", "equispaced", "energy")
 WEIGHTS = ("kernel", "harmonic", "uniform")
 DIRECTIONS, ROTATION, SECOND_LEVEL = 1, 2, 3
 LARGEST_KERNEL_RULE = 4096
+# Moving more nodes than that takes longer than it is worth; in more dimensions orthogonal blocks do as well.
+LARGEST_ENERGY_SET, LARGEST_ENERGY_DIMENSION = 512, 6
 _KERNEL_SCALE, _RIDGE = 0.5, 1e-10
 _LARGEST_SOBOL = 21201
+_ENERGY_WORK, _MOST_ENERGY_STEPS = 8_000_000, 200
+
+
+def takes_energy(n, d):
+    """Return whether nodes of least energy are the most accurate that are offered, and found in a moment."""
+    return 3 <= d <= LARGEST_ENERGY_DIMENSION and n <= LARGEST_ENERGY_SET
 
 
 def default_method(d):
@@ -54,6 +63,22 @@ def orthogonal_rows(n_rows, rows_per_block, d, key, stream):
     return np.concatenate(blocks)
 
 
+def product_blocks(n_blocks, d, key, stream):
+    """Return the rows of ``n_blocks`` pairwise independent Haar orthogonal matrices.
+
+    They are products of fewer independent ones from two sets: as good for means and their variances, and much faster
+    to make.
+    """
+    n_left = isqrt(n_blocks - 1) + 1
+    n_right = -(-n_blocks // n_left)
+    if n_left + n_right >= n_blocks:
+        return orthogonal_rows(n_blocks * d, d, d, key, stream)
+    factors = orthogonal_rows((n_left + n_right) * d, d, d, key, stream).reshape(-1, d, d)
+    with single_threaded_blas():
+        products = np.matmul(factors[:n_left, np.newaxis], factors[n_left:])
+    return products.reshape(-1, d)[: n_blocks * d]
+
+
 def _normalised(rows):
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
@@ -70,9 +95,12 @@ def _sobol(n, d, key, stream):
 
 @lru_cache(maxsize=32)
 def _fixed_nodes(method, n, d):
-    """Return a fixed node set: Fibonacci's on the half sphere, or one scramble of Sobol's."""
+    """Return a fixed node set: Fibonacci's on the half sphere, that of least energy, or one scramble of Sobol's."""
     if method == "sobol":
         nodes = _sobol(n, d, 0x5EED, 0)
+    elif method == "energy":
+        start = _fixed_nodes("fibonacci" if d == 3 else "sobol", n, d)
+        nodes = _least_energy(start) if n <= LARGEST_ENERGY_SET else start.copy()
     else:
         i = np.arange(n) + 0.5
         z, angle = 1 - i / n, np.pi * (1 + np.sqrt(5)) * i
@@ -80,6 +108,35 @@ def _fixed_nodes(method, n, d):
         nodes = np.stack([radius * np.cos(angle), radius * np.sin(angle), z], axis=1)
     nodes.flags.writeable = False
     return nodes
+
+
+def _kernel_of_cosines(cosines):
+    """Return an even Matern kernel of points of the sphere by their inner products, and its exponential factor."""
+    distance = _KERNEL_SCALE * np.sqrt(np.maximum(0.0, 6 - 6 * cosines**2))
+    exponential = np.exp(-distance)
+    return (1 + distance) * exponential, exponential
+
+
+def _least_energy(start):
+    """Return nodes moved from ``start`` so that the sum of the kernel over all pairs is about least."""
+    n = len(start)
+
+    def energy(flat):
+        rows = flat.reshape(start.shape)
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        T = rows / lengths
+        cosines = T @ T.T
+        values, exponential = _kernel_of_cosines(cosines)
+        # The derivative of (1 + r) exp(-r) with r^2 = 6 c^2 (1 - x^2) is 6 c^2 x exp(-r).
+        slope = 12 * _KERNEL_SCALE**2 * (cosines * exponential) @ T / n
+        slope = (slope - np.sum(slope * T, axis=1, keepdims=True) * T) / lengths
+        return values.sum() / n, slope.reshape(-1)
+
+    steps = min(_MOST_ENERGY_STEPS, _ENERGY_WORK // n**2)
+    options = {"maxiter": steps, "ftol": 0.0, "gtol": 1e-14, "maxcor": 20}
+    with single_threaded_blas():
+        found = minimize(energy, start.reshape(-1), jac=True, method="L-BFGS-B", options=options)
+    return _normalised(found.x.reshape(start.shape))
 
 
 def draw(method, n, d, key, index=0, fixed=False):
@@ -97,14 +154,22 @@ def draw(method, n, d, key, index=0, fixed=False):
         bits = _generator(key, stream)
         angle = np.pi * (np.arange(n) + bits.random()) / n
         return np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    rotation = orthogonal_rows(d, d, d, key, stream_of(ROTATION, index))
-    return _normalised(_fixed_nodes(method, n, d) @ rotation)
+    return _rotated_nodes(method, n, d, key, stream_of(ROTATION, index))
+
+
+def _rotated_nodes(method, n, d, key, stream):
+    return _normalised(_fixed_nodes(method, n, d) @ orthogonal_rows(d, d, d, key, stream))
+
+
+def rotated(method, n, d, weights, degree, key, stream):
+    """Return a fixed node set in a random rotation, and its weights."""
+    with single_threaded_blas():
+        return _rotated_nodes(method, n, d, key, stream), _fixed_weights(method, n, d, weights, degree)
 
 
 def kernel_weights(nodes):
     """Return the worst-case optimal weights, with sum one, for an even Matern kernel on the sphere."""
-    distance = _KERNEL_SCALE * np.sqrt(np.maximum(0.0, 2 - 2 * (nodes @ nodes.T) ** 2))
-    K = (1 + np.sqrt(3) * distance) * np.exp(-np.sqrt(3) * distance)
+    K = _kernel_of_cosines(nodes @ nodes.T)[0]
     K[np.diag_indices(len(K))] = 1 + _RIDGE
     solved = scipy.linalg.cho_solve(scipy.linalg.cho_factor(K, lower=True), np.ones(len(K)))
     return solved / solved.sum()
@@ -164,7 +229,7 @@ def rule(method, n, d, weights, degree, key, index=0):
         return draw(method, n, d, key, index), np.full(n, 1 / n)
     nodes = draw(method, n, d, key, index, fixed=True)
     with single_threaded_blas():
-        if method in ("fibonacci", "sobol"):
+        if method in ("fibonacci", "sobol", "energy"):
             return nodes, _fixed_weights(method, n, d, weights, degree).copy()
         return nodes, kernel_weights(nodes) if weights == "kernel" else harmonic_weights(nodes, degree)
 
@@ -177,11 +242,14 @@ def sphere_directions(n_directions, n_features, method="auto", random_state=None
     n_directions : int
     n_features : int
         Dimension d of the space.
-    method : {"auto", "uniform", "orthogonal", "sobol", "fibonacci", "equispaced"}, default="auto"
+    method : {"auto", "uniform", "orthogonal", "sobol", "fibonacci", "equispaced", "energy"}, \
+default="auto"
         "uniform": independent. "orthogonal": rows of Haar orthogonal matrices. "sobol": a scrambled Sobol sequence,
         mapped by the normal quantile function. "fibonacci" (d = 3): a spiral on the half sphere, randomly rotated.
-        "equispaced" (d = 2): equal angles on the half circle, randomly rotated. "auto" takes "equispaced" for d = 2,
-        "fibonacci" for d = 3 and "orthogonal" otherwise.
+        "energy" (d > 1): that spiral or a Sobol sequence, moved until the energy of the kernel of
+        :func:`sphere_quadrature` is about least, and randomly rotated; more than 512 nodes are not moved. "equispaced"
+        (d = 2): equal angles on the half circle, randomly rotated. "auto" takes "equispaced" for d = 2, "fibonacci" for
+        d = 3 and "orthogonal" otherwise.
     random_state : int, RandomState instance, Generator or None, default=None
 
     Returns
@@ -196,7 +264,7 @@ def sphere_directions(n_directions, n_features, method="auto", random_state=None
 
     Notes
     -----
-    Time O(n_directions d), for "orthogonal" O(n_directions d^2).
+    Time O(n_directions d), for "orthogonal" O(n_directions d^2), for "energy" O(n_directions^2), once for each number.
 
     References
     ----------
@@ -224,7 +292,8 @@ def sphere_quadrature(n_directions, n_features, method="auto", *, weights="kerne
     ----------
     n_directions : int
     n_features : int
-    method : {"auto", "uniform", "orthogonal", "sobol", "fibonacci", "equispaced"}, default="auto"
+    method : {"auto", "uniform", "orthogonal", "sobol", "fibonacci", "equispaced", "energy"}, \
+default="auto"
         As in :func:`sphere_directions`; here "sobol" is a random rotation of one fixed scramble.
     weights : {"kernel", "harmonic", "uniform"}, default="kernel"
         "kernel": optimal in the worst case for a rotation-invariant Matern kernel. "harmonic": exact for even

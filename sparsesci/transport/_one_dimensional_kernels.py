@@ -38,24 +38,34 @@ def _pack(images, words):
 @njit(nogil=True, cache=True)
 def _unpack(words, values, ordered, order, settled):
     """Write the values in order, and their places, to ``ordered`` and ``order``; tell which rows are in order."""
-    n = values.shape[1]
     for r in range(values.shape[0]):
-        for i in range(n):
-            place = np.int64(words[r, i] & np.uint64(0xFFFFFFFF))
-            order[r, i] = place
-            ordered[r, i] = values[r, place]
-        left = _PATIENCE * n + 64
-        for i in range(1, n):
-            value, place = ordered[r, i], order[r, i]
-            k = i
-            while k > 0 and ordered[r, k - 1] > value and left > 0:
-                ordered[r, k], order[r, k] = ordered[r, k - 1], order[r, k - 1]
-                k -= 1
-                left -= 1
-            ordered[r, k], order[r, k] = value, place
-            if left <= 0:
-                break
-        settled[r] = left > 0
+        packed, row, sorted_row, places = words[r], values[r], ordered[r], order[r]
+        for i in range(row.size):
+            places[i] = np.int32(packed[i] & np.uint64(0xFFFFFFFF))
+        for i in range(row.size):
+            sorted_row[i] = row[places[i]]
+        descents = 0
+        for i in range(1, row.size):
+            descents += sorted_row[i - 1] > sorted_row[i]
+        settled[r] = descents == 0
+
+
+@njit(nogil=True, cache=True)
+def _repair(ordered, order):
+    """Sort a row that is nearly in order by insertion, with its places; return whether that did not take too long."""
+    n = ordered.size
+    left = _PATIENCE * n + 64
+    for i in range(1, n):
+        value, place = ordered[i], order[i]
+        k = i
+        while k > 0 and ordered[k - 1] > value and left > 0:
+            ordered[k], order[k] = ordered[k - 1], order[k - 1]
+            k -= 1
+            left -= 1
+        ordered[k], order[k] = value, place
+        if left <= 0:
+            return False
+    return True
 
 
 def sort_rows(values):
@@ -72,6 +82,8 @@ def sort_rows(values):
     settled = np.empty(len(values), dtype=np.bool_)
     _unpack(words, values, ordered, order, settled)
     for r in np.flatnonzero(~settled):
+        if _repair(ordered[r], order[r]):
+            continue
         order[r] = np.argsort(values[r], kind="stable")
         ordered[r] = values[r, order[r]]
     return ordered, order

@@ -1,84 +1,13 @@
-"""CPU side of slicing: projections of two clouds on many directions, sorted, and the cost of every direction.
+"""CPU side of slicing: projections of two clouds on many directions, sorted, and the cost of every direction."""
 
-Clouds are stored feature by feature, as (n_features, n_points). Directions are taken a tile at a time, so that the
-projections stay in cache; how many there are in a tile depends on the sizes only, so neither the number of threads nor
-the size of a batch changes a bit of the result.
-"""
-
-from contextlib import nullcontext
-
-import numpy as np
-from numba import njit
-
-from sparsesci._core.threads import run_ranges, single_threaded_blas
 from sparsesci.transport._one_dimensional_kernels import (
-    FAST,
     equal_costs,
     merged_costs,
     merged_ranks,
     sort_rows,
     weighted_costs,
 )
-
-_TILE_VALUES = 1 << 17
-_MOST_TILE_ROWS = 64
-# From this dimension on, products by BLAS are faster.
-_BLAS_DIMENSION = 16
-_STRIP = 1024
-
-
-@njit(nogil=True, cache=True, fastmath=FAST)
-def _project(points, directions, out):
-    """out[l, i] = directions[l] . points[:, i]."""
-    d, n = points.shape
-    for begin in range(0, n, _STRIP):
-        end = min(n, begin + _STRIP)
-        for row in range(directions.shape[0]):
-            if d == 2:
-                t, s = directions[row, 0], directions[row, 1]
-                for i in range(begin, end):
-                    out[row, i] = t * points[0, i] + s * points[1, i]
-            elif d >= 3:
-                t, s, r = directions[row, 0], directions[row, 1], directions[row, 2]
-                for i in range(begin, end):
-                    out[row, i] = t * points[0, i] + s * points[1, i] + r * points[2, i]
-                for k in range(3, d):
-                    t = directions[row, k]
-                    for i in range(begin, end):
-                        out[row, i] += t * points[k, i]
-            else:
-                t = directions[row, 0]
-                for i in range(begin, end):
-                    out[row, i] = t * points[0, i]
-
-
-def project(points, directions):
-    """Return the projections of ``points`` (n_features, n) on a tile of directions, as (n_directions, n)."""
-    directions = np.ascontiguousarray(directions, dtype=points.dtype)
-    out = np.empty((len(directions), points.shape[1]), dtype=points.dtype)
-    if points.shape[0] < _BLAS_DIMENSION:
-        _project(points, directions, out)
-    else:
-        np.dot(directions, points, out=out)
-    return out
-
-
-def tile_rows(n_values):
-    """Return how many directions there are in a tile, if each has ``n_values`` projections."""
-    return max(1, min(_MOST_TILE_ROWS, _TILE_VALUES // n_values))
-
-
-def for_tiles(task, n_directions, n_values, batch_size, n_jobs, uses_blas):
-    """Call ``task(start, stop)`` for every tile of directions, with batches of tiles spread over the threads."""
-    tile = tile_rows(n_values)
-    batch = tile if batch_size is None else -(-batch_size // tile) * tile
-
-    def run(start, stop):
-        for first in range(start, stop, tile):
-            task(first, min(first + tile, stop))
-
-    with single_threaded_blas() if uses_blas else nullcontext():
-        run_ranges(run, n_directions, batch, n_jobs)
+from sparsesci.transport._projections import BLAS_DIMENSION, for_tiles, project
 
 
 def sliced_costs(x_points, y_points, x_weights, y_weights, directions, p, out, batch_size, n_jobs):
@@ -115,4 +44,4 @@ def sliced_costs(x_points, y_points, x_weights, y_weights, directions, p, out, b
         else:
             merged_costs(u, v, *ranks, p, out[start:stop])
 
-    for_tiles(task, len(directions), n + m, batch_size, n_jobs, len(x_points) >= _BLAS_DIMENSION)
+    for_tiles(task, len(directions), n + m, batch_size, n_jobs, len(x_points) >= BLAS_DIMENSION)

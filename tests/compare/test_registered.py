@@ -12,10 +12,16 @@ from sparsesci.compare import (
     _calibration,
     _decomposition,
     _least_squares,
+    _sampling_christoffel,
+    _sampling_dpp,
+    _sampling_regression,
+    _sampling_scores,
     _sbl,
     _sketching,
     _streaming,
     _transport_entropic,
+    _transport_flow,
+    _transport_sliced,
     _unmixing,
     list_methods,
 )
@@ -30,13 +36,22 @@ SMALL = {
         _decomposition._lasso_problem(10, 24, 12, 2),
         _decomposition._problem(10, 24, 12, 2),
     ],
+    "sliced_wasserstein": [
+        _transport_sliced._space_problem(40, 20),
+        _transport_sliced._mixture_problem(40, 8, 20),
+        _transport_sliced._matrix_problem(3, 10, 8),
+        _transport_sliced._line_problem(30),
+    ],
     "fcls": [_unmixing._problem((6, 6), 3), _unmixing._problem((6, 6), 5)],
+    "max_sliced_wasserstein_distance": [_transport_flow._problem(40, 5)],
     "fwht": [_sketching._fwht_problem(256), _sketching._fwht_problem(1024), _sketching._fwht_problem((3, 64))],
     "sketch": [
         _sketching._sketch_problem(lambda seed: _sketching.make_gaussian_regression(600, 8, random_state=seed).A, 64),
         _sketching._sketch_problem(lambda seed: _sketching.make_linf_hard_instance("spread", 600, 8, 64).A, 64),
         _sketching._sketch_problem(lambda seed: _sketching.make_sparse_regression(600, 8, random_state=seed).A, 64),
     ],
+    "projection_dpp": [_sampling_dpp._basis_problem(60, 4), _sampling_dpp._basis_problem(90, 5)],
+    "volume_sampling": [_sampling_dpp._label_problem(300, 2), _sampling_dpp._label_problem(300, 4)],
     "sketch_projection": [_sketching._projection_problem(60, 200, 64)],
     "sketched_lstsq": [
         _least_squares._dense_problem(2000, 8, 1e3),
@@ -50,19 +65,23 @@ SMALL = {
         _least_squares._hard_problem("spike", 512, 8, 128),
         _least_squares._hard_problem("pairs", 512, 8, 128),
     ],
+    "optimal_design": [
+        _sampling_christoffel._problem("ishigami", 2, 1.5),
+        _sampling_christoffel._problem("borehole", 1, 1.5),
+    ],
+    "quantile_regression": [_sampling_regression._problem(120, 3, 0.5), _sampling_regression._problem(120, 3, 0.9)],
     "kron_sbl": [_sbl._tensor_problem((3, 4, 4), 4, 1)],
     "SparseBayesianRegressor": [_sbl._regression_problem(40, 20, 3)],
+    "lp_coreset": [_sampling_scores._regression_problem(300, 3, 60)],
+    "kmeans_coreset": [_sampling_scores._clustering_problem(600, 60)],
     "streaming_pca": [
         _streaming._problem(lambda seed: _streaming.make_spiked(400, 12, 4.0, random_state=seed)),
         _streaming._problem(lambda seed: _streaming.make_heavy_rows(400, 12, 4.0, 4, random_state=seed)),
         _streaming._problem(lambda seed: _streaming.make_oja_hard(20, 16, 4.0, 4, random_state=seed)),
         _streaming._problem(lambda seed: _streaming.make_late_signal(400, 12, 9.0, "last", random_state=seed)),
     ],
+    "entropic_transport": [_transport_entropic._assignment(40, 1 / 50), _transport_entropic._clouds(40, 1 / 50)],
 }
-SMALL["entropic_transport"] = [
-    _transport_entropic._assignment(40, 1 / 50),
-    _transport_entropic._clouds(40, 1 / 50),
-]
 CASES = [
     (method, number, dataclasses.replace(case, make=SMALL[method][number], rounds=0))
     for method in list_methods()
@@ -217,3 +236,27 @@ def test_lost_correlation():
     turned = np.linalg.svd(problem.vector[np.newaxis])[2][1]
     assert_allclose(_streaming.lost_correlation(problem, 0.6 * problem.vector + 0.8 * turned), 0.64)
     assert np.isnan(_streaming.lost_correlation(problem, None))
+
+
+class TestCoresetMetrics:
+    def test_excess_cost(self):
+        problem = SMALL["lp_coreset"][0](0)
+        whole = _sampling_scores._quantile_fit(problem.X, problem.y)
+        assert _sampling_scores.excess_cost(problem, whole) < 1e-9
+        assert_allclose(
+            _sampling_scores.excess_cost(problem, whole + 1),
+            np.abs(problem.X @ (whole + 1) - problem.y).sum() / problem.least - 1,
+        )
+
+    def test_relative_cost(self):
+        problem = SMALL["kmeans_coreset"][0](0)
+        mean = problem.X.mean(axis=0, keepdims=True)
+        expected = ((problem.X - mean) ** 2).sum() / problem.cost
+        assert_allclose(_sampling_scores.relative_cost(problem, mean), expected)
+
+
+def test_distance_along_the_best_direction():
+    problem = Bunch(X=np.zeros((3, 2)), Y=np.array([[3.0, 4.0]] * 3))
+    case = _COMPARISONS["max_sliced_wasserstein_distance"].cases("quick")[0]
+    output = case.contenders[0].prepare(problem, 1)(0)
+    assert_allclose(_transport_flow.distance_found(problem, output), 5)

@@ -134,9 +134,10 @@ def test_ratio_form_is_that_of_the_paper():
         (3, {"n_projections": 10}),
         (4, {"n_projections": 12, "sampling": "orthogonal", "control_variate": None}),
         (4, {"n_projections": 12}),
+        (4, {"n_projections": 12, "sampling": "orthogonal"}),
         (4, {"n_projections": 12, "p": 1}),
     ],
-    ids=["kernel weights", "orthogonal", "Gaussian", "Gaussian, p = 1"],
+    ids=["in space", "orthogonal", "least energy", "Gaussian", "Gaussian, p = 1"],
 )
 def test_unbiased(d, options):
     """Over 400 rotations the mean is within 5.5 standard errors of an accurate one: false alarms below 1e-6."""

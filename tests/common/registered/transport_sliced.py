@@ -72,6 +72,8 @@ ENTRIES = {
             "device": Device(),
             "return_result": Flag(),
             "batch_size": Integer(none=True),
+            "projection": Option(),
+            "radius": Real(outside=(0.0, -1.0)),
         },
         arguments=lambda: {**clouds(30, 25, 4), "projections": directions(12), "return_result": True},
         # The mean of this variate is drawn, so that the random state matters.
