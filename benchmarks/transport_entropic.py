@@ -1,8 +1,11 @@
 """Time of sparsesci.transport: entropic transport.
 
-``OPENBLAS_NUM_THREADS=1 python benchmarks/transport_entropic.py`` prints evaluations and ratios to RegOT and POT.
+``OPENBLAS_NUM_THREADS=1 python benchmarks/transport_entropic.py`` prints evaluations and ratios to RegOT and POT, with
+``scaling`` behind it a comparison of the default with scaling on smooth clouds.
 """
 
+import functools
+import sys
 import time
 import warnings
 
@@ -150,5 +153,21 @@ def print_ratios(rounds=7, pot_iterations=3000):
     print(f"POT, sinkhorn_stabilized / ours at its error {error:.1e} ({pot_iterations} iterations): {ratio:.1f}")
 
 
+def print_scaling(n_samples=3000):
+    """Print evaluations and times of the default and of scaling on smooth clouds, for two regularisations."""
+    X, Y = make_gaussian_clouds(n_samples, random_state=0)
+    options = {"return_plan": False, "max_iter": 1500}
+    for reg in (0.02, 0.5):
+        calls = [
+            functools.partial(entropic_transport_points, X, Y, reg=reg, method=method, **options)
+            for method in ("auto", "sinkhorn_log")
+        ]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            times = _interleaved(calls, 1)[0]
+            evaluations = [call().n_evaluations for call in calls]
+        print(f"reg={reg}: evaluations {evaluations}, time of scaling / ours {times[1] / times[0]:.2f}", flush=True)
+
+
 if __name__ == "__main__":
-    print_ratios()
+    print_scaling() if sys.argv[1:] == ["scaling"] else print_ratios()

@@ -126,6 +126,7 @@ def show_versions():
     >>> import sparsesci
     >>> sparsesci.show_versions()  # doctest: +SKIP
     """
+    # Printing is what this function is for, as scikit-learn's of the same name.
     print(format_info(system_info()))
 
 

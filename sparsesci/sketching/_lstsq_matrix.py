@@ -133,6 +133,7 @@ class OperatorMatrix:
     def apply_transpose(self, U):
         try:
             product = self.A.rmatmat(U)
+        # What SciPy's LinearOperator raises where no transpose was given.
         except NotImplementedError as error:
             raise TypeError(
                 "A must define products with its transpose (rmatvec); this LinearOperator does not"

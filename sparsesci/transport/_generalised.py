@@ -7,14 +7,7 @@ from numba import njit
 
 from sparsesci._core.validation import check_integer, check_option
 from sparsesci.transport._clouds import Pair, bring_together, power_of_two
-from sparsesci.transport._one_dimensional_kernels import (
-    FAST,
-    equal_costs,
-    merged_costs,
-    merged_ranks,
-    sort_rows,
-    weighted_costs,
-)
+from sparsesci.transport._one_dimensional_kernels import FAST, cost_of_tiles
 from sparsesci.transport._projections import for_tiles
 
 PROJECTIONS = ("linear", "polynomial", "circular")
@@ -114,19 +107,10 @@ def distances(points, centres):
 def circular_costs(x_points, y_points, x_weights, y_weights, centres, p, out, batch_size, n_jobs):
     """Write the costs between the distances from every centre to ``out``; parameters as for ``sliced_costs``."""
     n, m = x_points.shape[1], y_points.shape[1]
-    ranks = merged_ranks(n, m) if x_weights is None and n != m else None
+    costs = cost_of_tiles(n, m, x_weights, y_weights, p)
 
     def task(start, stop):
-        u, v = distances(x_points, centres[start:stop]), distances(y_points, centres[start:stop])
-        if x_weights is not None:
-            (u, order_u), (v, order_v) = sort_rows(u), sort_rows(v)
-            weighted_costs(u, v, order_u, order_v, x_weights, y_weights, p, out[start:stop])
-            return
-        u.sort(axis=1)
-        v.sort(axis=1)
-        if ranks is None:
-            equal_costs(u, v, p, out[start:stop])
-        else:
-            merged_costs(u, v, *ranks, p, out[start:stop])
+        tile = centres[start:stop]
+        costs(distances(x_points, tile), distances(y_points, tile), out[start:stop])
 
     for_tiles(task, len(centres), n + m, batch_size, n_jobs, False)

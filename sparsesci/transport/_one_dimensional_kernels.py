@@ -201,3 +201,26 @@ def sorted_plan(a, b):
             left_i = a[i]
         if left_j <= 0.0:
             left_j = b[j]
+
+
+def cost_of_tiles(n, m, x_weights, y_weights, p):
+    """Return ``costs(u, v, out)``: the costs between rows of values (., n) and (., m), which it may sort in place.
+
+    What depends on the sizes only is prepared once. ``x_weights`` and ``y_weights`` are positive, each with sum 1, or
+    both None for equal masses.
+    """
+    ranks = merged_ranks(n, m) if x_weights is None and n != m else None
+
+    def costs(u, v, out):
+        if x_weights is not None:
+            (u, order_u), (v, order_v) = sort_rows(u), sort_rows(v)
+            weighted_costs(u, v, order_u, order_v, x_weights, y_weights, p, out)
+            return
+        u.sort(axis=1)
+        v.sort(axis=1)
+        if ranks is None:
+            equal_costs(u, v, p, out)
+        else:
+            merged_costs(u, v, *ranks, p, out)
+
+    return costs

@@ -171,6 +171,7 @@ def _pixel_major(array, shape, path):
 def _read_mat(path, shape, variable):
     try:
         stored = scipy.io.loadmat(path)
+    # SciPy's way to say that it does not read HDF5.
     except NotImplementedError as error:
         raise ValueError(
             f"path {str(path)!r} is a MATLAB file of version 7.3, which is HDF5: read it with h5py and pass the array"
